@@ -1,0 +1,106 @@
+import type { Caller } from '../model/caller.ts';
+import type { ShownCheckpoint } from '../model/checkpoint.ts';
+import type { OperationLog } from '../model/operation-log.ts';
+import type { Page, PageQuery } from '../model/page.ts';
+import type { Plan, PlanHooks, PlanStatus } from '../model/plan.ts';
+import type { ProtectableInstance, ProtectableType } from '../model/protectable.ts';
+import type { Provider } from '../model/provider.ts';
+import type { Parameters, PlanResource } from '../model/resource.ts';
+import type { ShownRestore } from '../model/restore.ts';
+
+/**
+ * What the API asks of the protection floor. Shapes of requests are already checked; ids are canonical UUIDs. Every call
+ * sees to it that the caller may touch what it names: a foreign plan, restore or log is `not-found`, a foreign checkpoint
+ * `forbidden`. Faults carry the kind the API sheet wants: `invalid` 400, `forbidden` 403, `not-found` 404, `over-quota` 413.
+ */
+export interface Protection {
+  readonly providers: ProviderService;
+  readonly protectables: ProtectableService;
+  readonly plans: PlanService;
+  readonly checkpoints: CheckpointService;
+  readonly restores: RestoreService;
+  readonly operationLogs: OperationLogService;
+}
+
+export interface ProviderService {
+  /** All of them, ascending by id. */
+  list(): readonly Provider[];
+  /** @throws not-found `provider.unknown` */
+  get(id: string): Provider;
+}
+
+export interface ProtectableService {
+  listTypes(): readonly string[];
+  /** @throws invalid `protectable.unknown_type` */
+  getType(type: string): ProtectableType;
+  /** Ascending by id. `parameters` comes from the query. */
+  listInstances(caller: Caller, type: string, parameters?: Readonly<Record<string, unknown>>): Promise<readonly ProtectableInstance[]>;
+  /** @throws not-found `protectable.unknown_instance`; invalid `protectable.unknown_type` */
+  getInstance(caller: Caller, type: string, id: string, parameters?: Readonly<Record<string, unknown>>): Promise<ProtectableInstance>;
+}
+
+export interface NewPlan {
+  readonly name: string;
+  readonly description: string | null;
+  readonly providerId: string;
+  readonly resources: readonly PlanResource[];
+  /** Stringified already. */
+  readonly parameters: Parameters;
+  readonly hooks: PlanHooks | null;
+}
+
+export interface PlanChange {
+  readonly name?: string;
+  readonly description?: string | null;
+  readonly resources?: readonly PlanResource[];
+  readonly status?: PlanStatus;
+  readonly hooks?: PlanHooks | null;
+}
+
+export interface PlanService {
+  /** @throws invalid `plan.unknown_provider`, `plan.bad_parameters`, `plan.unknown_hook` (details.field names the member) */
+  create(caller: Caller, plan: NewPlan): Promise<Plan>;
+  list(caller: Caller, query: PageQuery): Promise<Page<Plan>>;
+  get(caller: Caller, id: string): Promise<Plan>;
+  /** @throws invalid `plan.started` unless the change is of `status` alone */
+  update(caller: Caller, id: string, change: PlanChange): Promise<Plan>;
+  delete(caller: Caller, id: string): Promise<void>;
+}
+
+export interface CheckpointQuery extends PageQuery {
+  readonly planId?: string;
+  /** UTC dates `YYYY-MM-DD`, inclusive. */
+  readonly startDate?: string;
+  readonly endDate?: string;
+}
+
+export interface CheckpointService {
+  /** Answers as soon as the flow is stored and queued: status `protecting`. */
+  create(caller: Caller, providerId: string, planId: string, extraInfo: Readonly<Record<string, unknown>> | null): Promise<ShownCheckpoint>;
+  /** Everything the bank holds for the project, made here or elsewhere; deleted ones are left out. Newest first unless sorted otherwise. */
+  list(caller: Caller, providerId: string, query: CheckpointQuery): Promise<Page<ShownCheckpoint>>;
+  get(caller: Caller, providerId: string, id: string): Promise<ShownCheckpoint>;
+  resetState(caller: Caller, providerId: string, id: string, state: 'available' | 'error'): Promise<void>;
+  delete(caller: Caller, providerId: string, id: string): Promise<void>;
+}
+
+export interface NewRestore {
+  readonly providerId: string;
+  readonly checkpointId: string;
+  readonly restoreTarget: string | null;
+  /** Used for the restore and dropped; never stored, never logged. */
+  readonly restoreAuth: Readonly<Record<string, unknown>> | null;
+  readonly parameters: Parameters;
+}
+
+export interface RestoreService {
+  /** A refusal by the engine (unknown checkpoint, bad parameter, …) is a record with status `fail` and the reason, not a fault; another project's checkpoint is forbidden. */
+  create(caller: Caller, restore: NewRestore): Promise<ShownRestore>;
+  list(caller: Caller, query: PageQuery): Promise<Page<ShownRestore>>;
+  get(caller: Caller, id: string): Promise<ShownRestore>;
+}
+
+export interface OperationLogService {
+  list(caller: Caller, query: PageQuery): Promise<Page<OperationLog>>;
+  get(caller: Caller, id: string): Promise<OperationLog>;
+}

@@ -1,0 +1,111 @@
+import type { Log } from '../base/log.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+
+/** What `openRepository` needs. */
+export interface RepositoryOptions {
+  /** A view on the bank in which this repository's keys begin at the root. */
+  readonly store: ObjectStore;
+  /** Who owns the data: goes into the associated data of everything sealed. */
+  readonly projectId: string;
+  /** 32 bytes that wrap the repository's own random key. */
+  readonly providerKey: Uint8Array;
+  /** Make the repository when there is none; otherwise that is the fault `repository.absent`. */
+  readonly create: boolean;
+  readonly log: Log;
+  /** Worker threads for everything that costs CPU. */
+  readonly threads: number;
+  /** Where scratch files may go; made when missing. */
+  readonly scratchFolder: string;
+}
+
+export interface WriteOptions {
+  /** Names what is backed up, e.g. `Host::Block#<id>`; the newest snapshot of the same subject is the parent. */
+  readonly subject: string;
+  readonly level?: 'fast' | 'default';
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Read every byte even where size and times say that nothing changed. */
+  readonly readEverything?: boolean;
+}
+
+export interface TransferOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface Progress {
+  /** `write` counts logical bytes that are durably in the bank; `restore` bytes on the target; `verify` bytes read back and compared. */
+  readonly phase: 'write' | 'restore' | 'verify';
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+  /** Bytes added to the bank so far; 0 outside `write`. */
+  readonly storedBytes: number;
+  /** Logical bytes found to be there already; 0 outside `write`. */
+  readonly reusedBytes: number;
+}
+
+export interface Extent {
+  readonly offset: number;
+  readonly length: number;
+}
+
+export type VolumeInput =
+  | { readonly path: string; readonly changed?: { readonly since: string; readonly extents: readonly Extent[] } }
+  | { readonly stream: AsyncIterable<Uint8Array>; readonly sizeBytes: number };
+
+export interface TreeInput {
+  readonly path: string;
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+}
+
+export interface SnapshotSummary {
+  readonly id: string;
+  readonly kind: 'volume' | 'tree';
+  readonly sizeBytes: number;
+  readonly storedBytes: number;
+  readonly reusedBytes: number;
+  readonly digest: string;
+  readonly files: number;
+  readonly warnings: readonly string[];
+}
+
+export interface RestoreSummary {
+  readonly sizeBytes: number;
+  readonly digest: string;
+  readonly files: number;
+  readonly warnings: readonly string[];
+}
+
+export interface CheckSummary {
+  readonly objects: number;
+  readonly blobs: number;
+  readonly readBytes: number;
+  /** One line per damage: object, what is wrong, which snapshots are hit. Empty when all is well. */
+  readonly damages: readonly string[];
+}
+
+/** The content-addressed backup repository of one project in one bank. */
+export interface Repository {
+  /** Writes an image, a device or a stream and returns when all of it is durable and the snapshot can be read by anyone with the key. */
+  writeVolume(input: VolumeInput, options: WriteOptions): Promise<SnapshotSummary>;
+  writeTree(input: TreeInput, options: WriteOptions): Promise<SnapshotSummary>;
+  /** `overwrite`: the target exists and is at least as large. Otherwise the target is made as `<path>.partial-…` and renamed once its digest has been compared. */
+  restoreVolume(snapshot: string, target: { path: string; overwrite: boolean }, options: TransferOptions): Promise<RestoreSummary>;
+  /** The target folder must be absent or empty; it is filled as `<path>.partial-…` beside it and renamed once everything has been compared. */
+  restoreTree(snapshot: string, target: { path: string }, options: TransferOptions): Promise<RestoreSummary>;
+  /** Bytes of a volume snapshot without restoring it. */
+  readVolume(snapshot: string, offset: number, length: number, options: TransferOptions): Promise<Buffer>;
+  /** Reads back `percent` of the snapshot's blobs from the bank (structure always) and checks them. */
+  verifySnapshot(snapshot: string, percent: number, options: TransferOptions): Promise<CheckSummary>;
+  /** Deletes the snapshot object. A missing one counts as forgotten. */
+  forget(snapshot: string): Promise<void>;
+  listSnapshots(): Promise<readonly string[]>;
+  /** Structure of the whole repository, and with `percent` that share of all pack bytes. */
+  check(percent: number, options: TransferOptions): Promise<CheckSummary>;
+  /** AEAD for small documents that live beside the repository: sealed for this project, this kind, this name, and for nothing else. */
+  sealDocument(kind: string, name: string, plain: Uint8Array): Buffer;
+  /** @throws {Fault} `repository.document_damaged` (corrupt) */
+  openDocument(kind: string, name: string, sealed: Uint8Array): Buffer;
+  close(): Promise<void>;
+}
