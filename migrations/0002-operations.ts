@@ -1,0 +1,56 @@
+import type { Knex } from 'knex';
+
+/** Operations, their steps, and the processes that carry them out. */
+export async function up(knex: Knex): Promise<void> {
+  await knex.schema.createTable('workers', (table) => {
+    table.uuid('id').primary();
+    table.specificType('lock_number', 'integer').notNullable().unique();
+    table.text('host').notNullable();
+    table.integer('pid').notNullable();
+    table.timestamp('started_at', { useTz: true }).notNullable().defaultTo(knex.fn.now());
+    table.timestamp('heartbeat_at', { useTz: true }).notNullable().defaultTo(knex.fn.now());
+  });
+  await knex.raw('create sequence worker_lock_number as integer cycle');
+
+  await knex.schema.createTable('operations', (table) => {
+    table.uuid('id').primary();
+    table.text('kind').notNullable();
+    table.text('subject').notNullable();
+    table.jsonb('input').notNullable();
+    table.text('state').notNullable();
+    table.uuid('owner').references('id').inTable('workers').onDelete('SET NULL');
+    // Grows with every claim; what an older claim tries to commit is refused.
+    table.bigInteger('fence').notNullable().defaultTo(0);
+    table.jsonb('progress');
+    table.text('error');
+    table.timestamp('created_at', { useTz: true }).notNullable().defaultTo(knex.fn.now());
+    table.timestamp('started_at', { useTz: true });
+    table.timestamp('ended_at', { useTz: true });
+    table.index(['subject', 'created_at']);
+  });
+  // Only what still has to be done is ever searched by state, and that stays small.
+  await knex.raw("create index operations_open on operations (state, owner) where state in ('queued', 'running')");
+
+  await knex.schema.createTable('steps', (table) => {
+    table.uuid('operation_id').notNullable().references('id').inTable('operations').onDelete('CASCADE');
+    table.integer('number').notNullable();
+    table.text('name').notNullable();
+    table.jsonb('input').notNullable();
+    table.specificType('after', 'integer[]').notNullable();
+    table.boolean('always').notNullable();
+    table.text('state').notNullable();
+    table.integer('attempts').notNullable().defaultTo(0);
+    table.jsonb('outcome');
+    table.text('error');
+    table.timestamp('started_at', { useTz: true });
+    table.timestamp('ended_at', { useTz: true });
+    table.primary(['operation_id', 'number']);
+  });
+}
+
+export async function down(knex: Knex): Promise<void> {
+  await knex.schema.dropTable('steps');
+  await knex.schema.dropTable('operations');
+  await knex.raw('drop sequence worker_lock_number');
+  await knex.schema.dropTable('workers');
+}

@@ -1,0 +1,197 @@
+import type { Knex } from 'knex';
+import type { Json } from '../base/canonical-json.ts';
+
+export type OperationState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
+export type StepState = 'waiting' | 'done' | 'failed' | 'dropped';
+
+export interface OperationRecord {
+  readonly id: string;
+  readonly kind: string;
+  /** What it is about, `checkpoint:<id>`; the newest operation of a subject is the one that shows. */
+  readonly subject: string;
+  readonly input: Json;
+  readonly state: OperationState;
+  readonly owner: string | null;
+  readonly fence: number;
+  readonly progress: Json | null;
+  readonly error: string | null;
+}
+
+export interface StepRecord {
+  readonly number: number;
+  readonly name: string;
+  readonly input: Json;
+  /** Steps that must be over first: done, or for an `always` step in any end state. */
+  readonly after: readonly number[];
+  /** Runs whatever happened to the others. */
+  readonly always: boolean;
+  readonly state: StepState;
+  readonly attempts: number;
+  readonly outcome: Json | null;
+  readonly error: string | null;
+}
+
+export type NewStep = Pick<StepRecord, 'number' | 'name' | 'input' | 'after' | 'always'>;
+
+/** One worker's right to carry an operation on. */
+export interface Claim {
+  readonly operationId: string;
+  readonly fence: number;
+}
+
+export interface OperationStore {
+  create(operation: { id: string; kind: string; subject: string; input: Json; steps: readonly NewStep[] }, trx: Knex.Transaction): Promise<void>;
+  get(id: string): Promise<OperationRecord | undefined>;
+  /** The newest operation of each subject that has one. */
+  findNewest(subjects: readonly string[]): Promise<OperationRecord[]>;
+  listSteps(id: string): Promise<StepRecord[]>;
+  /** Takes an operation that is queued or whose owner is gone; undefined when there is nothing to take. */
+  claim(id: string, worker: string): Promise<(OperationRecord & Claim) | undefined>;
+  /** Gives a claimed operation back unfinished; false when the claim was no longer ours. */
+  release(claim: Claim, trx: Knex.Transaction): Promise<boolean>;
+  /** Queued or running operations that nobody owns. */
+  listOrphans(): Promise<string[]>;
+  countOwned(worker: string): Promise<number>;
+  beginStep(claim: Claim, number: number): Promise<boolean>;
+  endStep(claim: Claim, number: number, end: { state: StepState; outcome: Json | null; error: string | null }): Promise<boolean>;
+  reportProgress(claim: Claim, progress: Json): Promise<boolean>;
+  /** Ends the operation inside the caller's transaction; false when the claim was no longer ours, and then the caller must roll back. */
+  end(claim: Claim, end: { state: OperationState; error: string | null; progress: Json | null }, trx: Knex.Transaction): Promise<boolean>;
+  /** Is the claim still ours? Ask before a write that the database cannot fence. */
+  holds(claim: Claim): Promise<boolean>;
+}
+
+interface OperationRow {
+  id: string;
+  kind: string;
+  subject: string;
+  input: Json;
+  state: OperationState;
+  owner: string | null;
+  fence: string;
+  progress: Json | null;
+  error: string | null;
+}
+
+const columns = ['id', 'kind', 'subject', 'input', 'state', 'owner', 'fence', 'progress', 'error'] as const;
+
+function fromRow(row: OperationRow): OperationRecord {
+  return { ...row, fence: Number(row.fence) };
+}
+
+export function createOperationStore(knex: Knex): OperationStore {
+  const claimed = (claim: Claim) => ({ id: claim.operationId, fence: claim.fence, state: 'running' });
+  // The row lock of the operation orders a commit against a take-over: one of the two comes first, never both.
+  const stillHeld = (db: Knex, claim: Claim) => db('operations').where(claimed(claim)).forUpdate().first('id');
+
+  return {
+    async create({ steps, ...operation }, trx) {
+      await trx('operations').insert({ ...operation, input: JSON.stringify(operation.input), state: 'queued' });
+      if (steps.length === 0) return;
+      await trx('steps').insert(
+        steps.map(({ after, input, ...step }) => ({
+          ...step,
+          operation_id: operation.id,
+          input: JSON.stringify(input),
+          after: [...after],
+          state: 'waiting',
+        })),
+      );
+    },
+
+    async get(id) {
+      const row = await knex<OperationRow>('operations').where({ id }).first(columns);
+      return row && fromRow(row);
+    },
+
+    async findNewest(subjects) {
+      if (subjects.length === 0) return [];
+      const rows = await knex<OperationRow>('operations')
+        .whereIn('subject', [...subjects])
+        .distinctOn('subject')
+        .orderBy([{ column: 'subject' }, { column: 'created_at', order: 'desc' }])
+        .select(columns);
+      return rows.map(fromRow);
+    },
+
+    async listSteps(id) {
+      const rows = await knex('steps').where({ operation_id: id }).orderBy('number');
+      return rows.map(({ number, name, input, after, always, state, attempts, outcome, error }) => ({
+        number,
+        name,
+        input,
+        after,
+        always,
+        state,
+        attempts,
+        outcome,
+        error,
+      }));
+    },
+
+    async claim(id, worker) {
+      const rows: OperationRow[] = await knex('operations')
+        .where({ id })
+        .whereIn('state', ['queued', 'running'])
+        .whereNull('owner')
+        .update({
+          state: 'running',
+          owner: worker,
+          fence: knex.raw('fence + 1'),
+          started_at: knex.raw('coalesce(started_at, now())'),
+        })
+        .returning([...columns]);
+      const row = rows[0];
+      return row && { ...fromRow(row), operationId: row.id };
+    },
+
+    async release(claim, trx) {
+      return (await trx('operations').where(claimed(claim)).update({ state: 'queued', owner: null })) > 0;
+    },
+
+    async listOrphans() {
+      const rows = await knex('operations').whereIn('state', ['queued', 'running']).whereNull('owner').orderBy('created_at').select('id');
+      return rows.map((row) => row.id);
+    },
+
+    async countOwned(worker) {
+      const row = await knex('operations').where({ owner: worker, state: 'running' }).count({ count: '*' }).first();
+      return Number(row?.count ?? 0);
+    },
+
+    beginStep(claim, number) {
+      return knex.transaction(async (trx) => {
+        if (!(await stillHeld(trx, claim))) return false;
+        await trx('steps')
+          .where({ operation_id: claim.operationId, number })
+          .update({ attempts: trx.raw('attempts + 1'), started_at: trx.raw('coalesce(started_at, now())') });
+        return true;
+      });
+    },
+
+    endStep(claim, number, { state, outcome, error }) {
+      return knex.transaction(async (trx) => {
+        if (!(await stillHeld(trx, claim))) return false;
+        await trx('steps')
+          .where({ operation_id: claim.operationId, number })
+          .update({ state, outcome: outcome === null ? null : JSON.stringify(outcome), error, ended_at: trx.fn.now() });
+        return true;
+      });
+    },
+
+    async reportProgress(claim, progress) {
+      return (await knex('operations').where(claimed(claim)).update({ progress: JSON.stringify(progress) })) > 0;
+    },
+
+    async end(claim, { state, error, progress }, trx) {
+      const changed = await trx('operations')
+        .where(claimed(claim))
+        .update({ state, error, owner: null, ended_at: trx.fn.now(), ...(progress && { progress: JSON.stringify(progress) }) });
+      return changed > 0;
+    },
+
+    async holds(claim) {
+      return (await knex('operations').where(claimed(claim)).first('id')) !== undefined;
+    },
+  };
+}
