@@ -48,7 +48,7 @@ export interface OperationStore {
   /** Takes an operation that is queued or whose owner is gone; undefined when there is nothing to take. */
   claim(id: string, worker: string): Promise<(OperationRecord & Claim) | undefined>;
   /** Gives a claimed operation back unfinished; false when the claim was no longer ours. */
-  release(claim: Claim, trx: Knex.Transaction): Promise<boolean>;
+  release(claim: Claim): Promise<boolean>;
   /** Queued or running operations that nobody owns. */
   listOrphans(): Promise<string[]>;
   countOwned(worker: string): Promise<number>;
@@ -100,17 +100,17 @@ export function createOperationStore(knex: Knex): OperationStore {
     },
 
     async get(id) {
-      const row = await knex<OperationRow>('operations').where({ id }).first(columns);
+      const row: OperationRow | undefined = await knex('operations').where({ id }).first([...columns]);
       return row && fromRow(row);
     },
 
     async findNewest(subjects) {
       if (subjects.length === 0) return [];
-      const rows = await knex<OperationRow>('operations')
+      const rows: OperationRow[] = await knex('operations')
         .whereIn('subject', [...subjects])
         .distinctOn('subject')
         .orderBy([{ column: 'subject' }, { column: 'created_at', order: 'desc' }])
-        .select(columns);
+        .select([...columns]);
       return rows.map(fromRow);
     },
 
@@ -145,8 +145,8 @@ export function createOperationStore(knex: Knex): OperationStore {
       return row && { ...fromRow(row), operationId: row.id };
     },
 
-    async release(claim, trx) {
-      return (await trx('operations').where(claimed(claim)).update({ state: 'queued', owner: null })) > 0;
+    async release(claim) {
+      return (await knex('operations').where(claimed(claim)).update({ state: 'queued', owner: null })) > 0;
     },
 
     async listOrphans() {

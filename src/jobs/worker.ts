@@ -1,0 +1,144 @@
+import { hostname } from 'node:os';
+import type { Knex } from 'knex';
+import cron from 'node-cron';
+import pg from 'pg';
+import type { Clock } from '../base/clock.ts';
+import { sleep } from '../base/clock.ts';
+import { Fault, faultText, isFault } from '../base/faults.ts';
+import { newId } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import type { OperationStore } from '../db/operation-store.ts';
+import { type WorkerStore, workerLockQuery } from '../db/worker-store.ts';
+import type { Flow } from './flow.ts';
+import type { Queue } from './queue.ts';
+import { runOperation } from './run-operation.ts';
+
+/** After this long without a heartbeat a worker whose database session is gone counts as dead. */
+const graceMs = 4000;
+/** After this long it counts as dead even if its session still seems to be there. */
+const deadMs = 60_000;
+const stopGraceMs = 10_000;
+
+export interface Worker {
+  /** Runs until the worker is told to stop: gives running operations a moment to end, then hands them back. */
+  stop(): Promise<void>;
+}
+
+export interface WorkerOptions {
+  readonly knex: Knex;
+  readonly connectionString: string;
+  readonly queue: Queue;
+  readonly operations: OperationStore;
+  readonly workers: WorkerStore;
+  readonly flows: readonly Flow[];
+  readonly concurrency: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Takes operations from the queue and carries them out; every two seconds says that it lives, and looks for operations
+ * whose worker does not. Life is a database session that holds an advisory lock: PostgreSQL drops it the moment a process
+ * dies, so a killed worker's operations go on after seconds, without anybody trusting a clock but the database's own.
+ */
+export async function startWorker(options: WorkerOptions): Promise<Worker> {
+  const { knex, queue, operations, workers, log } = options;
+  const flows = new Map(options.flows.map((flow) => [flow.kind, flow]));
+  const stop = new AbortController();
+  const running = new Set<Promise<void>>();
+
+  const life = await openLife(options);
+
+  const handle = async (operationId: string): Promise<void> => {
+    if (stop.signal.aborted) return;
+    const operation = await operations.claim(operationId, life.workerId());
+    if (!operation) return;
+    const flow = flows.get(operation.kind);
+    if (!flow) throw new Fault('internal', 'jobs.unknown_kind', `No flow carries out operations of kind ${operation.kind}.`);
+    try {
+      await runOperation(operation, { knex, operations, flow, clock: options.clock, log, signal: stop.signal });
+    } catch (error) {
+      if (isFault(error, 'jobs.claim_lost')) return;
+      // Stopped, or the database or bank kept the end from being written: the operation goes back into the queue.
+      if (!stop.signal.aborted) log.error('The operation is handed back.', { operation: operationId, error: faultText(error) });
+      // Nobody is told: the look for orphans comes soon enough, and not at once, which would spin while the trouble lasts.
+      await operations.release(operation);
+    }
+  };
+
+  const look = async (): Promise<void> => {
+    await life.beat();
+    const dead = await workers.removeDead({ graceMs, deadMs });
+    if (dead.length > 0) log.warn('Workers have died; their operations go on here or elsewhere.', { workers: dead });
+    // Said again even if nobody died: a word may have been lost with the worker that took it from the queue.
+    const orphans = await operations.listOrphans();
+    if (orphans.length === 0) return;
+    await knex.transaction(async (trx) => {
+      for (const id of orphans) await queue.announce(id, trx);
+    });
+  };
+  const beat = cron.schedule('*/2 * * * * *', () => look().catch((error: unknown) => log.warn('The heartbeat failed.', { error: faultText(error) })), {
+    noOverlap: true,
+  });
+  await look();
+
+  await queue.consume(options.concurrency, async (operationId) => {
+    const task = handle(operationId);
+    running.add(task);
+    try {
+      await task;
+    } finally {
+      running.delete(task);
+    }
+  });
+
+  return {
+    async stop() {
+      await queue.close();
+      await Promise.race([Promise.allSettled(running), sleep(stopGraceMs)]);
+      stop.abort(new Fault('cancelled', 'jobs.worker_stopped', 'This worker is stopping; the operation goes on when one starts.'));
+      await Promise.allSettled(running);
+      await beat.stop();
+      await life.close();
+    },
+  };
+}
+
+interface Life {
+  workerId(): string;
+  beat(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Registers the worker and keeps the session that proves it alive; begins a new life when the database was away or has given it up. */
+async function openLife({ workers, connectionString, log }: WorkerOptions): Promise<Life> {
+  let id = '';
+  let session: pg.Client | undefined;
+
+  const begin = async (): Promise<void> => {
+    const client = new pg.Client({ connectionString, application_name: 'karri-worker', keepAlive: true });
+    client.on('error', (error) => {
+      log.warn('The worker has lost its database session.', { error: faultText(error) });
+      if (session === client) session = undefined;
+    });
+    await client.connect();
+    // A new id each time: operations claimed in the old life are no longer ours, and their next commit will say so.
+    id = newId();
+    await client.query(workerLockQuery(await workers.register({ id, host: hostname(), pid: process.pid })));
+    session = client;
+  };
+  await begin();
+
+  return {
+    workerId: () => id,
+    async beat() {
+      if (session && (await workers.beat(id))) return;
+      await session?.end().catch(() => undefined);
+      await begin();
+    },
+    async close() {
+      await workers.remove(id);
+      await session?.end();
+    },
+  };
+}
