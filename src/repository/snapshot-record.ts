@@ -1,0 +1,25 @@
+import type { Json } from '../base/canonical-json.ts';
+
+/** What a snapshot object says; sealed JSON in the bank. */
+export interface SnapshotRecord {
+  /** `<subject hash>-<id>`, both 32 hex digits. */
+  readonly id: string;
+  readonly kind: 'volume' | 'tree';
+  readonly subject: string;
+  readonly createdAtMs: number;
+  readonly sizeBytes: number;
+  readonly storedBytes: number;
+  readonly reusedBytes: number;
+  readonly files: number;
+  readonly digest: string;
+  readonly warnings: readonly string[];
+  /** The snapshot that unchanged parts were compared with. */
+  readonly parent: string | null;
+  /** What the source looked like when it was read, so that the next write can tell that nothing changed; the writer of the kind reads it. */
+  readonly source: Json;
+  /** Where the content begins; the reader of the kind reads it. */
+  readonly root: Json;
+}
+
+/** What a writer hands to `session.finish`; the session adds id, time and its own counters. */
+export type NewSnapshot = Pick<SnapshotRecord, 'kind' | 'subject' | 'sizeBytes' | 'files' | 'digest' | 'warnings' | 'parent' | 'source' | 'root'>;

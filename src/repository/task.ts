@@ -1,0 +1,33 @@
+import type { BlockBatch } from './chunk-source.ts';
+import type { ChunkSink } from './chunk-sink.ts';
+
+/**
+ * A named piece of synchronous work for a worker thread. The main thread passes the task object to `run`, only its name,
+ * the input and the output travel (structured clone). A task is announced by adding it to the list in `worker.ts`.
+ *
+ * Rules for a task: some milliseconds of work (a volume segment of 4 MiB, a batch of files), at most 4096 new chunks, no state kept
+ * between calls, `context.throwIfAborted()` between units of work, errors thrown as faults. File descriptors opened by the main
+ * thread are valid in a task, as all threads share one process.
+ */
+export interface Task<Input, Output> {
+  readonly name: string;
+  run(input: Input, context: WorkerContext): Output;
+}
+
+/** What a task may use; lives as long as the thread. */
+export interface WorkerContext {
+  readonly sink: ChunkSink;
+  /**
+   * Opens the batch block by block and calls `visit` once a chunk, ids checked. `plain` is valid during the call only;
+   * `wants` are the positions in the list that `ChunkSource.batches` was given.
+   * @throws {Fault} `repository.pack_damaged` (corrupt) that names the pack
+   */
+  openBatch(batch: BlockBatch, visit: (plain: Uint8Array, wants: Uint32Array) => void): void;
+  /** Throws the fault `base.cancelled` when the signal given to `run` has fired. */
+  throwIfAborted(): void;
+  /** The buffer is moved to the main thread with the output instead of being copied. */
+  transfer(buffer: ArrayBuffer): void;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a table of tasks of every shape; `Task` keeps each one's own types
+export type AnyTask = Task<any, unknown>;
