@@ -76,4 +76,6 @@ export interface Restored {
 export interface Verified {
   readonly readBytes: number;
   readonly checkedBlobs: number;
+  /** One line per damage; empty when all is well. */
+  readonly damages: readonly string[];
 }
