@@ -13,6 +13,8 @@ export interface PluginContext {
   readEnvironment(name: string): string | undefined;
   /** The folders whose entries are this host's volumes (`KARRI_VOLUMES_DIR` first); absolute. */
   readonly volumeRoots: readonly string[];
+  /** Folders that Karri itself writes: its database, its scratch space, the banks on this host. No volume may hold one or lie in one. Absolute. */
+  readonly ownFolders: readonly string[];
 }
 
 /** Where checkpoints are kept: opens an object store that obeys the laws of `storage/object-store.ts`. */
@@ -20,6 +22,8 @@ export interface BankPlugin<Config extends TSchema = TSchema> {
   readonly kind: 'bank';
   readonly name: string;
   readonly configSchema: Config;
+  /** Folders of this host that the bank writes; the caller adds them to `PluginContext.ownFolders`. Absent: none. */
+  listOwnFolders?(config: Static<Config>, context: PluginContext): readonly string[];
   open(config: Static<Config>, context: PluginContext): Promise<ObjectStore>;
 }
 
