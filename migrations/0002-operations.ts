@@ -1,7 +1,25 @@
 import type { Knex } from 'knex';
 
-/** Operations, their steps, and the processes that carry them out. */
+/** The catalogue of the banks' checkpoints; operations, their steps, and the processes that carry them out. */
 export async function up(knex: Knex): Promise<void> {
+  await knex.schema.createTable('checkpoints', (table) => {
+    table.uuid('id').primary();
+    table.uuid('provider_id').notNullable();
+    table.text('project_id').notNullable();
+    table.uuid('plan_id').notNullable();
+    table.text('status').notNullable();
+    table.timestamp('created_at', { useTz: true }).notNullable();
+    // Which of the bank's words this is, and whether the bank has it yet.
+    table.integer('generation').notNullable();
+    table.boolean('published').notNullable();
+    table.jsonb('document').notNullable();
+  });
+  // A list is one project's of one provider, newest first, without what is deleted; or one plan's.
+  await knex.raw(
+    "create index checkpoints_by_project on checkpoints (provider_id, project_id, created_at desc, id desc) where status <> 'deleted'",
+  );
+  await knex.raw("create index checkpoints_by_plan on checkpoints (provider_id, plan_id, created_at desc, id desc) where status <> 'deleted'");
+
   await knex.schema.createTable('workers', (table) => {
     table.uuid('id').primary();
     table.specificType('lock_number', 'integer').notNullable().unique();
@@ -53,4 +71,5 @@ export async function down(knex: Knex): Promise<void> {
   await knex.schema.dropTable('operations');
   await knex.raw('drop sequence worker_lock_number');
   await knex.schema.dropTable('workers');
+  await knex.schema.dropTable('checkpoints');
 }

@@ -9,7 +9,7 @@ export interface OperationRecord {
   readonly kind: string;
   /** What it is about, `checkpoint:<id>`; the newest operation of a subject is the one that shows. */
   readonly subject: string;
-  readonly input: Json;
+  readonly input: unknown;
   readonly state: OperationState;
   readonly owner: string | null;
   readonly fence: number;
@@ -20,7 +20,7 @@ export interface OperationRecord {
 export interface StepRecord {
   readonly number: number;
   readonly name: string;
-  readonly input: Json;
+  readonly input: unknown;
   /** Steps that must be over first: done, or for an `always` step in any end state. */
   readonly after: readonly number[];
   /** Runs whatever happened to the others. */
@@ -40,7 +40,7 @@ export interface Claim {
 }
 
 export interface OperationStore {
-  create(operation: { id: string; kind: string; subject: string; input: Json; steps: readonly NewStep[] }, trx: Knex.Transaction): Promise<void>;
+  create(operation: { id: string; kind: string; subject: string; input: unknown; steps: readonly NewStep[] }, trx: Knex.Transaction): Promise<void>;
   get(id: string): Promise<OperationRecord | undefined>;
   /** The newest operation of each subject that has one. */
   findNewest(subjects: readonly string[]): Promise<OperationRecord[]>;
@@ -65,7 +65,7 @@ interface OperationRow {
   id: string;
   kind: string;
   subject: string;
-  input: Json;
+  input: unknown;
   state: OperationState;
   owner: string | null;
   fence: string;
