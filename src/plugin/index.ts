@@ -1,12 +1,17 @@
 /** The public door for plugins: everything a plugin may use, and all that a plugin in this tree uses. */
+
+export { throwIfAborted } from '../base/abort.ts';
 export { canonicalJson, type Json } from '../base/canonical-json.ts';
 export { Fault, type FaultKind, faultText, isFault, toFault } from '../base/faults.ts';
 export { canonicalUuid, isUuidLike, newId, uuidV5 } from '../base/ids.ts';
 export type { Log } from '../base/log.ts';
-export { throwIfAborted } from '../base/abort.ts';
+export { joinBody } from '../storage/body.ts';
+export { existsFault, missingFault, shortFault, storeFault, tooLargeFault } from '../storage/faults.ts';
+export { checkKey, checkPrefix, isKey } from '../storage/keys.ts';
 export type {
   Body,
   CallOptions,
+  Finding,
   GetOptions,
   ListOptions,
   ObjectEntry,

@@ -4,7 +4,9 @@ import type { Fault } from '../base/faults.ts';
  * Bytes under keys, whoever keeps them. Karri's banks write every object once: a key that exists is never written with
  * other bytes, so `put` of the same key and bytes twice is harmless.
  *
- * Keys: `[A-Za-z0-9._~=@-]` parts joined by `/`; no leading or trailing slash, no empty, `.` or `..` part; at most 512 bytes.
+ * Keys: `[A-Za-z0-9._~=@-]` parts joined by `/`; no leading or trailing slash, no empty, `.` or `..` part; at most 512 bytes,
+ * 255 a part. No key is the folder of another (`a` beside `a/b`): a store may refuse the second. What lies in a bank under
+ * a name that is no key is not ours: it is never listed.
  *
  * Laws (each is a test of `plugin/conformance/bank.ts`): a put that returned is read, listed and stat'ed by everybody at
  * once; a reader never sees a part of an object; listing is in ascending byte order of the key and complete; deleting
@@ -36,7 +38,24 @@ export interface ObjectStore {
   /** Deletes each key; a missing one counts as deleted. Throws the first failure after having tried all. */
   delete(keys: readonly string[], options?: CallOptions): Promise<void>;
 
+  /**
+   * What only the store itself can find out: checksum modes, object lock, clock difference. May write below `scratch`, a key
+   * without trailing slash; whoever calls removes what is left there. Wrappers do not pass it on.
+   */
+  probe?(scratch: string, options?: CallOptions): Promise<readonly Finding[]>;
+
   close(): Promise<void>;
+}
+
+/** One thing that was found out about a bank, for people to read. */
+export interface Finding {
+  readonly name: string;
+  /** `broken`: a law does not hold, and the bank is not fit. `unknown`: it could not be tried. */
+  readonly outcome: 'yes' | 'no' | 'broken' | 'unknown';
+  /** What was seen. */
+  readonly seen: string;
+  /** What Karri does because of it: uses it, avoids it, or nothing. */
+  readonly therefore: string;
 }
 
 export type Body = Uint8Array | readonly Uint8Array[];
