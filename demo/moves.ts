@@ -1,0 +1,90 @@
+import type { ApiCheckpoint, ApiInstance, ApiOperationLog, ApiPlan } from '../test/kit/karri-client.ts';
+import type { Cloud } from './cloud.ts';
+import { bytes, say, startBar } from './screen.ts';
+
+/** What one volume came to in one operation, as the operation log tells it. */
+export interface VolumeFigures {
+  readonly sizeBytes: number;
+  readonly storedBytes: number;
+  readonly reusedBytes: number;
+  readonly seconds: number;
+}
+
+/** `TYPE#ID` → figures. */
+export type Figures = ReadonlyMap<string, VolumeFigures>;
+
+export interface Protected {
+  readonly checkpoint: ApiCheckpoint;
+  readonly figures: Figures;
+}
+
+export function keyOf(volume: ApiInstance): string {
+  return `${volume.type}#${volume.id}`;
+}
+
+/** Makes a checkpoint of the plan and watches it to its end. @throws when it does not become available */
+export async function protect(cloud: Cloud, plan: ApiPlan): Promise<Protected> {
+  const { client } = cloud;
+  const started = await client.createCheckpoint(plan);
+  const bar = startBar('protect');
+  const checkpoint = await client.waitForCheckpoint(plan.provider_id, started.id, bar.update);
+  bar.end();
+  const log = await getLog(cloud, { checkpoint_id: checkpoint.id }, 'protect');
+  if (checkpoint.status !== 'available')
+    throw new Error(`Checkpoint ${checkpoint.id} is ${checkpoint.status}: ${log.error_info}`);
+  const figures = readFigures(log);
+  say(
+    `checkpoint ${checkpoint.id} is available: ${total(figures, 'storedBytes')} stored, ${total(figures, 'reusedBytes')} reused`,
+  );
+  return { checkpoint, figures };
+}
+
+export interface Wanted {
+  readonly volume: ApiInstance;
+  readonly restoreName: string;
+}
+
+/** Restores volumes of a checkpoint under new names and watches. @throws when it does not succeed */
+export async function restore(
+  cloud: Cloud,
+  providerId: string,
+  checkpoint: ApiCheckpoint,
+  wanted: readonly Wanted[],
+): Promise<Figures> {
+  const { client } = cloud;
+  const parameters = Object.fromEntries(wanted.map(({ volume, restoreName }) => [keyOf(volume), { restore_name: restoreName }]));
+  const started = await client.createRestore({ provider_id: providerId, checkpoint_id: checkpoint.id, parameters });
+  const bar = startBar('restore');
+  const ended = await client.waitForRestore(started.id, bar.update);
+  bar.end();
+  const log = await getLog(cloud, { restore_id: ended.id }, 'restore');
+  if (ended.status !== 'success') throw new Error(`Restore ${ended.id} is ${ended.status}: ${log.error_info}`);
+  say(`restored ${wanted.map(({ restoreName }) => restoreName).join(' and ')}; read back and compared by Karri itself`);
+  return readFigures(log);
+}
+
+async function getLog(cloud: Cloud, filter: Record<string, string>, type: string): Promise<ApiOperationLog> {
+  const log = (await cloud.client.listOperationLogs(filter)).find((one) => one.operation_type === type);
+  if (log === undefined) throw new Error(`There is no log of the ${type} with ${JSON.stringify(filter)}.`);
+  return log;
+}
+
+function readFigures(log: ApiOperationLog): Figures {
+  const resources = log.extra_info?.resources as Record<string, Record<string, number>> | undefined;
+  if (resources === undefined) throw new Error(`The operation log ${log.id} says nothing about its volumes.`);
+  return new Map(
+    Object.entries(resources).map(([key, told]) => [
+      key,
+      {
+        sizeBytes: told.size_bytes ?? 0,
+        storedBytes: told.stored_bytes ?? 0,
+        reusedBytes: told.reused_bytes ?? 0,
+        seconds: told.seconds ?? 0,
+      },
+    ]),
+  );
+}
+
+function total(figures: Figures, what: 'storedBytes' | 'reusedBytes'): string {
+  return bytes([...figures.values()].reduce((sum, one) => sum + one[what], 0));
+}
