@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises';
-import { isAbsolute, relative, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 
 /** Same path, or below it. Both absolute and free of links, or the answer means nothing. */
 export function isWithin(inner: string, outer: string): boolean {
@@ -19,6 +19,14 @@ export async function findRealPath(path: string): Promise<string | undefined> {
     if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
     throw error;
   }
+}
+
+/** As `findRealPath`, but the last part may be missing: where something would be made. */
+export async function findRealPlace(path: string): Promise<string | undefined> {
+  const real = await findRealPath(path);
+  if (real !== undefined) return real;
+  const parent = await findRealPath(dirname(path));
+  return parent === undefined ? undefined : join(parent, basename(path));
 }
 
 /** Is this an error of the operating system with one of these codes? */

@@ -4,7 +4,7 @@ import { basename, extname, join, relative, resolve } from 'node:path';
 import { Fault, type Log, type PluginContext, uuidV5 } from 'karri/plugin';
 import type { HostType, NamedVolume } from './config.ts';
 import { findDeviceSize } from './device-size.ts';
-import { findRealPath, hasCode, isWithin, overlaps } from './paths.ts';
+import { findRealPath, findRealPlace, hasCode, isWithin, overlaps } from './paths.ts';
 
 /** Fixed for ever: ids of host volumes are made in it. */
 const namespace = '6d0f6b2e-3c1b-5e0a-9a3c-1f0e5b7c2d84';
@@ -117,7 +117,7 @@ export function createHostVolumes(type: HostType, named: readonly NamedVolume[],
     },
     place: async (path) => {
       for (const volume of ownNamed) {
-        if ((await findRealPath(volume.path)) === path) return { id: namedVolumeId(type, volume.name), named: true };
+        if ((await findRealPlace(volume.path)) === path) return { id: namedVolumeId(type, volume.name), named: true };
       }
       for (const root of roots) {
         const realRoot = await findRealPath(root);

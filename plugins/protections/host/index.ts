@@ -1,0 +1,66 @@
+import {
+  type DeleteCall,
+  defineProtectionPlugin,
+  type Hooks,
+  type Protection,
+  type ProtectionPlugin,
+  type ProtectionSchemas,
+  type VerifyCall,
+} from 'karri/plugin';
+import { Type } from 'typebox';
+import { type HostType, namedVolumes } from '../../protectables/host/config.ts';
+import { createHostVolumes } from '../../protectables/host/volumes.ts';
+import { readPercent } from './parameters.ts';
+import { createProtectHooks } from './protect.ts';
+import { createRestoreHooks } from './restore.ts';
+import { readSavedInfo } from './saved-info.ts';
+import { blockSchemas, directorySchemas } from './schemas.ts';
+
+const configSchema = Type.Object({
+  volumes: Type.Optional(namedVolumes),
+  mount_points: Type.Optional(
+    Type.Array(Type.String({ pattern: '^/' }), {
+      description: 'Absolute paths of existing folders at which a restore may mount what it made.',
+    }),
+  ),
+});
+
+export const hostDirectoryProtection = defineHostProtection('host-directory', 'Host::Directory', directorySchemas);
+export const hostBlockProtection = defineHostProtection('host-block', 'Host::Block', blockSchemas);
+
+function defineHostProtection(name: string, type: HostType, schemas: ProtectionSchemas): ProtectionPlugin<typeof configSchema> {
+  const kind = type === 'Host::Directory' ? 'tree' : 'volume';
+
+  const verify: Hooks<VerifyCall> = {
+    main: async (call) => {
+      const { snapshot } = readSavedInfo(call.saved, kind, call.resource);
+      const percent = readPercent(call.parameters);
+      const { readBytes, checkedBlobs } = await call.mover.verify(snapshot, { percent });
+      return { percent, read_bytes: readBytes, checked_blobs: checkedBlobs };
+    },
+  };
+
+  const forget: Hooks<DeleteCall> = {
+    main: async (call) => {
+      // A protect that failed early saved nothing, so there is nothing to delete.
+      if (call.saved !== undefined) await call.mover.forget(readSavedInfo(call.saved, kind, call.resource).snapshot);
+      return undefined;
+    },
+  };
+
+  return defineProtectionPlugin({
+    name,
+    schemas: { [type]: schemas },
+    configSchema,
+    open: async (config, context): Promise<Protection> => {
+      const volumes = createHostVolumes(type, config.volumes ?? [], context);
+      return {
+        protect: createProtectHooks(type, volumes),
+        restore: createRestoreHooks({ type, volumes, mountPoints: config.mount_points ?? [] }),
+        verify,
+        delete: forget,
+        close: async () => undefined,
+      };
+    },
+  });
+}
