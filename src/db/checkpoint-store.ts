@@ -24,7 +24,9 @@ export interface CheckpointListQuery extends PageQuery {
 export interface CheckpointStore {
   /** Takes entries over; one that is older than what is known is left out. */
   upsert(entries: readonly CatalogueEntry[], trx?: Knex.Transaction): Promise<void>;
-  get(id: string, trx?: Knex.Transaction): Promise<CatalogueEntry | undefined>;
+  get(id: string): Promise<CatalogueEntry | undefined>;
+  /** As `get`, and nobody else changes it before the transaction ends. */
+  lock(id: string, trx: Knex.Transaction): Promise<CatalogueEntry | undefined>;
   /** Deleted ones are left out. Sorted by `created_at`, `id` or `status`. @throws {Fault} not-found `page.unknown_marker` */
   list(query: CheckpointListQuery): Promise<Page<Checkpoint>>;
   listGenerations(providerId: string, projectId: string): Promise<Map<string, { generation: number; published: boolean }>>;
@@ -39,7 +41,11 @@ interface CheckpointRow {
   document: Checkpoint;
 }
 
-const fromRow = ({ document, generation, published }: CheckpointRow): CatalogueEntry => ({ checkpoint: document, generation, published });
+const fromRow = ({ document, generation, published }: CheckpointRow): CatalogueEntry => ({
+  checkpoint: document,
+  generation,
+  published,
+});
 
 export function createCheckpointStore(knex: Knex): CheckpointStore {
   return {
@@ -65,7 +71,9 @@ export function createCheckpointStore(knex: Knex): CheckpointStore {
     },
 
     async get(id, trx) {
-      const row: CheckpointRow | undefined = await (trx ?? knex)('checkpoints').where({ id }).first('document', 'generation', 'published');
+      const row: CheckpointRow | undefined = await (trx ?? knex)('checkpoints')
+        .where({ id })
+        .first('document', 'generation', 'published');
       return row && fromRow(row);
     },
 
@@ -75,7 +83,10 @@ export function createCheckpointStore(knex: Knex): CheckpointStore {
       if (query.planId !== undefined) list.where({ plan_id: query.planId });
       if (query.from !== undefined) list.where('created_at', '>=', new Date(query.from));
       if (query.until !== undefined) list.where('created_at', '<', new Date(query.until));
-      const sort = query.sort.find(({ key }) => key === 'created_at' || key === 'status') ?? { key: 'created_at', direction: 'desc' };
+      const sort = query.sort.find(({ key }) => key === 'created_at' || key === 'status') ?? {
+        key: 'created_at',
+        direction: 'desc',
+      };
       const forward = sort.direction === 'asc' ? '>' : '<';
       if (query.marker !== undefined) {
         const marker = await knex('checkpoints').where({ id: query.marker }).first('id');
@@ -93,12 +104,16 @@ export function createCheckpointStore(knex: Knex): CheckpointStore {
     },
 
     async listGenerations(providerId, projectId) {
-      const rows = await knex('checkpoints').where({ provider_id: providerId, project_id: projectId }).select('id', 'generation', 'published');
+      const rows = await knex('checkpoints')
+        .where({ provider_id: providerId, project_id: projectId })
+        .select('id', 'generation', 'published');
       return new Map(rows.map(({ id, generation, published }) => [id, { generation, published }]));
     },
 
     async remove(ids) {
-      await knex('checkpoints').whereIn('id', [...ids]).delete();
+      await knex('checkpoints')
+        .whereIn('id', [...ids])
+        .delete();
     },
   };
 }

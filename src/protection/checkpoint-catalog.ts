@@ -4,12 +4,13 @@ import { Fault, faultText, isFault } from '../base/faults.ts';
 import { createLimit } from '../base/limit.ts';
 import type { Log } from '../base/log.ts';
 import type { CatalogueEntry, CheckpointStore } from '../db/checkpoint-store.ts';
-import type { Checkpoint } from '../model/checkpoint.ts';
+import type { Checkpoint, CheckpointStatus } from '../model/checkpoint.ts';
 import { type CheckpointKey, checkpointKey, checkpointsPrefix, laterOf, parseCheckpointKey } from './bank-layout.ts';
 import type { OpenProvider } from './provider-registry.ts';
 
 /** A list asked for again within this time is answered from the database alone. */
 const freshMs = 1000;
+const endStatuses: readonly CheckpointStatus[] = ['available', 'error', 'deleted', 'error-deleting'];
 const maxEntryBytes = 64 * 1024 * 1024;
 
 /**
@@ -18,7 +19,7 @@ const maxEntryBytes = 64 * 1024 * 1024;
  */
 export interface CheckpointCatalog {
   /** Writes a checkpoint's new state into the bank. Only then may the database say so too. */
-  publish(provider: OpenProvider, entry: CatalogueEntry): Promise<void>;
+  publish(provider: OpenProvider, entry: Pick<CatalogueEntry, 'checkpoint' | 'generation'>): Promise<void>;
   /** Takes over what the bank knows and the catalogue does not. */
   refresh(provider: OpenProvider, projectId: string): Promise<void>;
   /** One checkpoint, whoever's; looked for in the bank when the catalogue does not have it. */
@@ -41,7 +42,7 @@ export function createCheckpointCatalog(options: { store: CheckpointStore; clock
     return { checkpoint, generation: key.generation, published: true };
   };
 
-  const publish = async (provider: OpenProvider, { checkpoint, generation }: CatalogueEntry): Promise<void> => {
+  const publish = async (provider: OpenProvider, { checkpoint, generation }: Pick<CatalogueEntry, 'checkpoint' | 'generation'>): Promise<void> => {
     const key = checkpointKey(
       checkpoint.providerId,
       {
@@ -107,7 +108,7 @@ export function createCheckpointCatalog(options: { store: CheckpointStore; clock
       for (const [id, { published }] of known) {
         if (published) continue;
         const entry = await store.get(id);
-        if (!entry || entry.checkpoint.status === 'protecting') continue;
+        if (!entry || !endStatuses.includes(entry.checkpoint.status)) continue;
         await publish(provider, entry);
         await store.upsert([{ ...entry, published: true }]);
       }

@@ -52,3 +52,25 @@ export function encodeResourceGraph(graph: ResourceGraph): string {
   const adjacency = graph.filter((n) => n.children.length > 0).map((n) => [n.key, n.children]);
   return JSON.stringify([nodes, adjacency]);
 }
+
+/** @throws {Fault} corrupt `protection.graph_damaged` when the text is none of ours */
+export function decodeResourceGraph(text: string): ResourceGraph {
+  try {
+    const [nodes, adjacency] = JSON.parse(text) as [
+      Record<string, [string, string, string, ResourceRef['extraInfo'] | string]>,
+      [string, string[]][],
+    ];
+    const children = new Map(adjacency);
+    return Object.entries(nodes).map(([key, [type, id, name, extra]]) => ({
+      key,
+      type,
+      id,
+      name,
+      // Karbor itself wrote JSON text here for resources that came from the plan's own list.
+      extraInfo: typeof extra === 'string' ? (JSON.parse(extra) as ResourceRef['extraInfo']) : extra,
+      children: children.get(key) ?? [],
+    }));
+  } catch (cause) {
+    throw new Fault('corrupt', 'protection.graph_damaged', 'The resource graph of the checkpoint cannot be read.', { cause });
+  }
+}

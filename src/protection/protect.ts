@@ -1,0 +1,243 @@
+import { Fault, faultText, toFault } from '../base/faults.ts';
+import { newId } from '../base/ids.ts';
+import type { StepRecord } from '../db/operation-store.ts';
+import type { Ending, Flow, StepRun } from '../jobs/flow.ts';
+import type { Caller } from '../model/caller.ts';
+import type { Checkpoint, CheckpointResource } from '../model/checkpoint.ts';
+import type { Plan, PlanHooks } from '../model/plan.ts';
+import type { ResourceRef } from '../model/protectable.ts';
+import type { ProtectionDeps } from './deps.ts';
+import { drawSteps, type StepInput } from './draw-steps.ts';
+import { buildCall, failureOf, getNode, hookOutcome, type OperationInput, runHook } from './hook-call.ts';
+import type { OpenProvider } from './provider-registry.ts';
+import { listDependents } from './protectables.ts';
+import { buildResourceGraph, encodeResourceGraph, type ResourceGraph, resourceKey } from './resource-graph.ts';
+
+interface ProtectInput extends OperationInput {
+  readonly checkpoint: Checkpoint;
+  readonly hooks: PlanHooks | null;
+}
+
+export function checkpointSubject(checkpointId: string): string {
+  return `checkpoint:${checkpointId}`;
+}
+
+/** Builds the graph and the steps, writes them down, and says so to the queue; the work itself is done by a worker. */
+export async function startProtect(
+  deps: ProtectionDeps,
+  caller: Caller,
+  plan: Plan,
+  extraInfo: Readonly<Record<string, unknown>> | null,
+): Promise<Checkpoint> {
+  const provider = deps.providers.get(plan.providerId);
+  const { graph, checkpoint } = await refuseEarly(async () => {
+    const roots: ResourceRef[] = plan.resources.map((resource) => ({ ...resource, extraInfo: resource.extraInfo ?? null }));
+    const built = await buildResourceGraph(roots, (parent) => listDependents(deps.protectables, caller, parent));
+    for (const node of built) {
+      if (!provider.findProtection(node.type)) {
+        throw new Fault('invalid', 'protection.no_plugin', `Provider ${provider.info.name} has no plugin for ${resourceKey(node)}.`, {
+          help: 'Add a protection plugin for this type to the provider file, or take the resource out of the plan.',
+        });
+      }
+    }
+    // Opens the repository and asks the bank for something: a bank that is away or a wrong key refuses the request itself.
+    await provider.repository(plan.projectId, { create: true });
+    await provider.bank.stat(`checkpoints/${provider.info.id}`);
+    return { graph: built, checkpoint: newCheckpoint(plan, built, extraInfo, deps.clock.now()) };
+  });
+
+  const operationId = newId();
+  const logId = newId();
+  const input: ProtectInput = {
+    projectId: plan.projectId,
+    userId: caller.userId,
+    providerId: plan.providerId,
+    checkpointId: checkpoint.id,
+    graph,
+    parameters: plan.parameters,
+    logId,
+    checkpoint,
+    hooks: plan.hooks,
+  };
+  const steps = drawSteps({
+    graph,
+    has: (node, hook) => provider.findProtection(node.type)?.protection.protect[hook] !== undefined,
+    announce: true,
+    pre: plan.hooks?.pre,
+    post: plan.hooks?.post,
+  });
+  await deps.knex.transaction(async (trx) => {
+    await deps.checkpoints.upsert([{ checkpoint, generation: 0, published: false }], trx);
+    await deps.logs.create(
+      {
+        id: logId,
+        projectId: plan.projectId,
+        operationType: 'protect',
+        checkpointId: checkpoint.id,
+        planId: plan.id,
+        providerId: plan.providerId,
+        restoreId: null,
+        scheduledOperationId: scheduledOperationId(extraInfo),
+        status: 'protecting',
+        startedAt: checkpoint.createdAt,
+        endedAt: null,
+        errorInfo: null,
+        extraInfo: null,
+      },
+      trx,
+    );
+    await deps.operations.create({ id: operationId, kind: 'protect', subject: checkpointSubject(checkpoint.id), input, steps }, trx);
+    await deps.queue.announce(operationId, trx);
+  });
+  return checkpoint;
+}
+
+/** Karbor answers every refusal by the engine with 400 and the reason. */
+async function refuseEarly<T>(prepare: () => Promise<T>): Promise<T> {
+  try {
+    return await prepare();
+  } catch (error) {
+    const fault = toFault(error);
+    if (fault.kind === 'invalid') throw fault;
+    throw new Fault('invalid', 'checkpoint.refused', `The checkpoint cannot be made: ${fault.message}`, {
+      cause: fault,
+      ...(fault.help !== undefined && { help: fault.help }),
+    });
+  }
+}
+
+function newCheckpoint(plan: Plan, graph: ResourceGraph, extraInfo: Readonly<Record<string, unknown>> | null, now: number): Checkpoint {
+  return {
+    id: newId(),
+    projectId: plan.projectId,
+    providerId: plan.providerId,
+    status: 'protecting',
+    plan: { id: plan.id, name: plan.name, providerId: plan.providerId, resources: plan.resources },
+    resourceGraph: encodeResourceGraph(graph),
+    extraInfo: { created_by: 'manual', ...extraInfo },
+    createdAt: now,
+    resources: graph.map(({ type, id, name }) => ({ type, id, name, status: 'protecting', reason: '' })),
+    reason: null,
+  };
+}
+
+function scheduledOperationId(extraInfo: Readonly<Record<string, unknown>> | null): string | null {
+  const id = extraInfo?.['scheduled_operation_id'];
+  return typeof id === 'string' ? id : null;
+}
+
+export function createProtectFlow(deps: ProtectionDeps): Flow {
+  const runStep = async (step: StepRecord, run: StepRun): ReturnType<Flow['runStep']> => {
+    const input = run.operation.input as ProtectInput;
+    const what = step.input as StepInput;
+    const provider = deps.providers.get(input.providerId);
+    switch (what.do) {
+      case 'announce':
+        await deps.catalog.publish(provider, { checkpoint: input.checkpoint, generation: 0 });
+        return undefined;
+      case 'command':
+        // Nothing to undo when what comes before it was never begun.
+        if (what.phase === 'post' && input.hooks?.pre !== undefined && !wasBegun(run.steps.values(), 'pre')) return undefined;
+        await deps.commands.run(what.name, {
+          operationId: run.operation.id,
+          checkpointId: input.checkpointId,
+          planId: input.checkpoint.plan.id,
+          phase: what.phase,
+          signal: run.signal,
+          log: run.log,
+        });
+        return undefined;
+      case 'hook': {
+        const node = getNode(input.graph, what.node);
+        const hooks = getProtection(provider, node.type).protect;
+        return { ...(await runHook(hooks, what.hook, await buildCall(input, node, provider, run), deps.clock)) };
+      }
+    }
+  };
+
+  const finish = async (ending: Ending): ReturnType<Flow['finish']> => {
+    const input = ending.operation.input as ProtectInput;
+    const provider = deps.providers.get(input.providerId);
+    const resources = input.graph.map((node): CheckpointResource => {
+      const reason = failureOf(ending.steps, node.key);
+      const saved = hookOutcome(ending.steps, node.key, 'main')?.value;
+      return {
+        type: node.type,
+        id: node.id,
+        name: node.name,
+        status: reason === undefined ? 'available' : 'error',
+        reason: reason ?? '',
+        ...(saved != null && { saved }),
+      };
+    });
+    const status = ending.state === 'succeeded' ? 'available' : 'error';
+    const checkpoint: Checkpoint = { ...input.checkpoint, status, resources, reason: ending.error };
+    const published = await publishEnd(deps, provider, ending, { checkpoint, generation: 1 });
+    return async (trx) => {
+      await deps.checkpoints.upsert([{ checkpoint, generation: 1, published }], trx);
+      await deps.logs.close(
+        input.logId,
+        { status, endedAt: deps.clock.now(), errorInfo: ending.error, extraInfo: { resources: figures(ending.steps, input.graph) } },
+        trx,
+      );
+    };
+  };
+
+  return { kind: 'protect', runStep, finish };
+}
+
+export function getProtection(provider: OpenProvider, type: string) {
+  const found = provider.findProtection(type);
+  if (found) return found.protection;
+  throw new Fault('invalid', 'protection.no_plugin', `Provider ${provider.info.name} has no plugin for ${type}.`, {
+    help: 'Put the plugin back into the provider file; the operation goes on with the next start of the service.',
+  });
+}
+
+/**
+ * Tells the bank how an operation on a checkpoint ended, and whether it heard. Good ends must be heard, so the operation is
+ * tried again until the bank is back; a bad end is kept here and told to the bank later, for the caller should see it now.
+ */
+export async function publishEnd(
+  deps: ProtectionDeps,
+  provider: OpenProvider,
+  ending: Ending,
+  entry: { checkpoint: Checkpoint; generation: number },
+): Promise<boolean> {
+  if (!(await ending.stillHeld())) throw new Fault('cancelled', 'jobs.claim_lost', 'Another worker has taken this operation over.');
+  try {
+    await deps.catalog.publish(provider, entry);
+    return true;
+  } catch (error) {
+    if (ending.state === 'succeeded') throw error;
+    ending.log.warn('The bank could not be told of the failure; it will be told when it is back.', { error: faultText(error) });
+    return false;
+  }
+}
+
+function wasBegun(steps: Iterable<StepRecord>, phase: 'pre' | 'post'): boolean {
+  for (const step of steps) {
+    const input = step.input as StepInput;
+    if (input.do === 'command' && input.phase === phase) return step.attempts > 0;
+  }
+  return false;
+}
+
+/** Saved info members that say how much was moved; a plugin may have any of them. */
+const figureNames = ['size_bytes', 'stored_bytes', 'reused_bytes', 'files', 'digest', 'warnings'] as const;
+
+/** What the operation log keeps of each resource: sizes, time, warnings. */
+export function figures(steps: readonly StepRecord[], graph: ResourceGraph): Record<string, unknown>[] {
+  return graph.map((node) => {
+    const main = hookOutcome(steps, node.key, 'main');
+    const value = main?.value;
+    const members = value !== null && typeof value === 'object' ? (value as Record<string, unknown>) : {};
+    return {
+      type: node.type,
+      id: node.id,
+      name: node.name,
+      seconds: main?.seconds ?? null,
+      ...Object.fromEntries(figureNames.filter((name) => name in members).map((name) => [name, members[name]])),
+    };
+  });
+}

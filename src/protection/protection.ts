@@ -1,0 +1,46 @@
+import { Fault } from '../base/faults.ts';
+import type { Flow } from '../jobs/flow.ts';
+import { createCheckpointService } from './checkpoints.ts';
+import type { OperationLogService, Protection, ProviderService } from './contract.ts';
+import { createDeleteFlow } from './delete.ts';
+import type { ProtectionDeps } from './deps.ts';
+import { createPlanService } from './plans.ts';
+import { createProtectFlow } from './protect.ts';
+import { createProtectableService } from './protectables.ts';
+import { createRestoreFlow } from './restore.ts';
+import { createRestoreService } from './restores.ts';
+
+/** What the API asks, built on what `app` hands in. */
+export function createProtection(deps: ProtectionDeps, quota: { readonly plans: number }): Protection {
+  return {
+    providers: createProviderService(deps),
+    protectables: createProtectableService(deps.protectables),
+    plans: createPlanService(deps, quota),
+    checkpoints: createCheckpointService(deps),
+    restores: createRestoreService(deps),
+    operationLogs: createOperationLogService(deps),
+  };
+}
+
+/** What workers carry out. */
+export function createFlows(deps: ProtectionDeps): Flow[] {
+  return [createProtectFlow(deps), createRestoreFlow(deps), createDeleteFlow(deps)];
+}
+
+function createProviderService({ providers }: ProtectionDeps): ProviderService {
+  return {
+    list: () => providers.list().map(({ info }) => info),
+    get: (id) => providers.get(id).info,
+  };
+}
+
+function createOperationLogService({ logs }: ProtectionDeps): OperationLogService {
+  return {
+    list: (_caller, query) => logs.list(query),
+    async get(caller, id) {
+      const log = await logs.get(id);
+      if (log && (log.projectId === caller.projectId || caller.isAdmin)) return log;
+      throw new Fault('not-found', 'operation_log.unknown', `Operation log ${id} could not be found.`);
+    },
+  };
+}
