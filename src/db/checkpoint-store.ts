@@ -48,6 +48,11 @@ const fromRow = ({ document, generation, published }: CheckpointRow): CatalogueE
 });
 
 export function createCheckpointStore(knex: Knex): CheckpointStore {
+  const first = async (query: Knex.QueryBuilder): Promise<CatalogueEntry | undefined> => {
+    const row: CheckpointRow | undefined = await query.first('document', 'generation', 'published');
+    return row && fromRow(row);
+  };
+
   return {
     async upsert(entries, trx) {
       for (let start = 0; start < entries.length; start += rowsAtOnce) {
@@ -70,12 +75,9 @@ export function createCheckpointStore(knex: Knex): CheckpointStore {
       }
     },
 
-    async get(id, trx) {
-      const row: CheckpointRow | undefined = await (trx ?? knex)('checkpoints')
-        .where({ id })
-        .first('document', 'generation', 'published');
-      return row && fromRow(row);
-    },
+    get: (id) => first(knex('checkpoints').where({ id })),
+
+    lock: (id, trx) => first(trx('checkpoints').where({ id }).forUpdate()),
 
     async list(query) {
       const list = knex('checkpoints').where({ provider_id: query.providerId }).whereNot('status', 'deleted');

@@ -7,6 +7,7 @@ import { startDelete } from './delete.ts';
 import type { ProtectionDeps } from './deps.ts';
 import { findProgress } from './live-progress.ts';
 import { checkpointSubject, startProtect } from './protect.ts';
+import { getVisible } from './visible.ts';
 
 const resettable: readonly CheckpointStatus[] = ['available', 'error', 'copying', 'wait_copying'];
 const dayMs = 86_400_000;
@@ -33,10 +34,7 @@ export function createCheckpointService(deps: ProtectionDeps): CheckpointService
 
   return {
     async create(caller, providerId, planId, extraInfo) {
-      const plan = await deps.plans.get(planId);
-      if (!plan || (plan.projectId !== caller.projectId && !caller.isAdmin)) {
-        throw new Fault('not-found', 'plan.unknown', `Plan ${planId} could not be found.`);
-      }
+      const plan = getVisible(caller, 'plan', await deps.plans.get(planId));
       if (plan.providerId !== providerId) {
         throw new Fault('invalid', 'checkpoint.other_provider', `Plan ${planId} belongs to provider ${plan.providerId}, not to ${providerId}.`);
       }

@@ -5,13 +5,10 @@ import type { Plan, PlanHooks } from '../model/plan.ts';
 import type { PlanService } from './contract.ts';
 import type { ProtectionDeps } from './deps.ts';
 import { checkParameters } from './parameters.ts';
+import { getVisible } from './visible.ts';
 
 export function createPlanService(deps: ProtectionDeps, quota: { readonly plans: number }): PlanService {
-  const get = async (caller: Caller, id: string): Promise<Plan> => {
-    const plan = await deps.plans.get(id);
-    if (plan && (plan.projectId === caller.projectId || caller.isAdmin)) return plan;
-    throw new Fault('not-found', 'plan.unknown', `Plan ${id} could not be found.`);
-  };
+  const get = async (caller: Caller, id: string): Promise<Plan> => getVisible(caller, 'plan', await deps.plans.get(id));
   const checkHooks = (hooks: PlanHooks | null): void => {
     for (const name of [hooks?.pre, hooks?.post]) {
       if (name === undefined || deps.commands.has(name)) continue;
@@ -33,7 +30,7 @@ export function createPlanService(deps: ProtectionDeps, quota: { readonly plans:
       checkParameters(provider, wanted.parameters, 'options');
       checkHooks(wanted.hooks);
       const plan: Plan = { ...wanted, id: newId(), projectId: caller.projectId, status: 'suspended', createdAt: deps.clock.now() };
-      await deps.plans.create(plan, quota.plans);
+      await deps.plans.create(plan, { maxPlans: quota.plans });
       return plan;
     },
     list: (_caller, query) => deps.plans.list(query),

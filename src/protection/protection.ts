@@ -1,4 +1,3 @@
-import { Fault } from '../base/faults.ts';
 import type { Flow } from '../jobs/flow.ts';
 import { createCheckpointService } from './checkpoints.ts';
 import type { OperationLogService, Protection, ProviderService } from './contract.ts';
@@ -9,6 +8,7 @@ import { createProtectFlow } from './protect.ts';
 import { createProtectableService } from './protectables.ts';
 import { createRestoreFlow } from './restore.ts';
 import { createRestoreService } from './restores.ts';
+import { getVisible } from './visible.ts';
 
 /** What the API asks, built on what `app` hands in. */
 export function createProtection(deps: ProtectionDeps, quota: { readonly plans: number }): Protection {
@@ -37,10 +37,6 @@ function createProviderService({ providers }: ProtectionDeps): ProviderService {
 function createOperationLogService({ logs }: ProtectionDeps): OperationLogService {
   return {
     list: (_caller, query) => logs.list(query),
-    async get(caller, id) {
-      const log = await logs.get(id);
-      if (log && (log.projectId === caller.projectId || caller.isAdmin)) return log;
-      throw new Fault('not-found', 'operation_log.unknown', `Operation log ${id} could not be found.`);
-    },
+    get: async (caller, id) => getVisible(caller, 'operation_log', await logs.get(id)),
   };
 }

@@ -2,6 +2,7 @@ import type { Json } from '../base/canonical-json.ts';
 import { Fault, faultText } from '../base/faults.ts';
 import { newId } from '../base/ids.ts';
 import type { StepRecord } from '../db/operation-store.ts';
+import type { ResourceOutcome } from '../db/restore-store.ts';
 import type { Ending, Flow, StepRun } from '../jobs/flow.ts';
 import type { Caller } from '../model/caller.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
@@ -160,7 +161,12 @@ export function createRestoreFlow(deps: ProtectionDeps): Flow {
       restoreTarget: input.restoreTarget,
       async made(id) {
         made = id;
-        await deps.restores.setResource(input.restoreId, `${node.type}#${id}`, 'restoring', '');
+        await deps.restores.setResource(input.restoreId, {
+          resource: `${node.type}#${id}`,
+          status: 'restoring',
+          reason: '',
+          replaces: resourceKey(node),
+        });
       },
     };
     return { call, made: () => made };
@@ -182,18 +188,28 @@ export function createRestoreFlow(deps: ProtectionDeps): Flow {
 
     async finish(ending: Ending) {
       const input = ending.operation.input as RestoreInput;
-      const resourcesStatus: Record<string, string> = {};
-      const resourcesReason: Record<string, string> = {};
+      const results: ResourceOutcome[] = [];
       for (const node of input.graph) {
-        const key = `${node.type}#${madeOf(ending.steps, node) ?? node.id}`;
+        const made = madeOf(ending.steps, node);
         const reason = failureOf(ending.steps, node.key);
-        resourcesStatus[key] = reason === undefined ? 'available' : 'error';
-        resourcesReason[key] = reason ?? '';
+        results.push({
+          resource: `${node.type}#${made ?? node.id}`,
+          status: reason === undefined ? 'available' : 'error',
+          reason: reason ?? '',
+          replaces: resourceKey(node),
+        });
         if (reason !== undefined) await abandon(input, node, ending);
       }
       const status = ending.state === 'succeeded' ? 'success' : 'fail';
       return async (trx) => {
-        await deps.restores.end(input.restoreId, { status, resourcesStatus, resourcesReason }, trx);
+        for (const result of results) await deps.restores.setResource(input.restoreId, result, trx);
+        // What a failed hook had begun to make under an id of its own is no more being restored.
+        const { resourcesStatus } = await deps.restores.get(input.restoreId, trx);
+        for (const [resource, was] of Object.entries(resourcesStatus)) {
+          if (was !== 'restoring') continue;
+          await deps.restores.setResource(input.restoreId, { resource, status: 'error', reason: ending.error ?? '' }, trx);
+        }
+        await deps.restores.setStatus(input.restoreId, status, trx);
         await deps.logs.close(
           input.logId,
           { status, endedAt: deps.clock.now(), errorInfo: ending.error, extraInfo: { resources: figures(ending.steps, input.graph) } },

@@ -1,9 +1,9 @@
-import { Fault } from '../base/faults.ts';
 import type { Restore, ShownRestore } from '../model/restore.ts';
 import type { RestoreService } from './contract.ts';
 import type { ProtectionDeps } from './deps.ts';
 import { findProgress } from './live-progress.ts';
 import { restoreSubject, startRestore } from './restore.ts';
+import { getVisible } from './visible.ts';
 
 export function createRestoreService(deps: ProtectionDeps): RestoreService {
   const show = async (restores: readonly Restore[]): Promise<ShownRestore[]> => {
@@ -22,10 +22,7 @@ export function createRestoreService(deps: ProtectionDeps): RestoreService {
       return { items: await show((await deps.restores.list(query)).items) };
     },
     async get(caller, id) {
-      const restore = await deps.restores.get(id);
-      if (!restore || (restore.projectId !== caller.projectId && !caller.isAdmin)) {
-        throw new Fault('not-found', 'restore.unknown', `Restore ${id} could not be found.`);
-      }
+      const restore = getVisible(caller, 'restore', await deps.restores.get(id));
       const [shown] = await show([restore]);
       return shown ?? { ...restore, progress: null };
     },
