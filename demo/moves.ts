@@ -69,12 +69,21 @@ async function getLog(cloud: Cloud, filter: Record<string, string>, type: string
   return log;
 }
 
+interface LoggedResource {
+  readonly type: string;
+  readonly id: string;
+  readonly seconds: number | null;
+  readonly size_bytes?: number;
+  readonly stored_bytes?: number;
+  readonly reused_bytes?: number;
+}
+
 function readFigures(log: ApiOperationLog): Figures {
-  const resources = log.extra_info?.resources as Record<string, Record<string, number>> | undefined;
+  const resources = log.extra_info?.resources as readonly LoggedResource[] | undefined;
   if (resources === undefined) throw new Error(`The operation log ${log.id} says nothing about its volumes.`);
   return new Map(
-    Object.entries(resources).map(([key, told]) => [
-      key,
+    resources.map((told) => [
+      `${told.type}#${told.id}`,
       {
         sizeBytes: told.size_bytes ?? 0,
         storedBytes: told.stored_bytes ?? 0,
