@@ -1,0 +1,15 @@
+import type { Knex } from 'knex';
+import { up as initial } from './0001-initial.ts';
+import { up as operations } from './0002-operations.ts';
+
+export interface SchemaMigration {
+  /** Never changed once released: it is what the database remembers. */
+  readonly name: string;
+  up(knex: Knex): Promise<void>;
+}
+
+/** In order. There is no way down: go back by restoring a dump. */
+export const migrations: readonly SchemaMigration[] = [
+  { name: '0001-initial', up: initial },
+  { name: '0002-operations', up: operations },
+];
