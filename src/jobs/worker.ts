@@ -17,7 +17,6 @@ import { runOperation } from './run-operation.ts';
 const graceMs = 4000;
 /** After this long it counts as dead even if its session still seems to be there. */
 const deadMs = 60_000;
-const stopGraceMs = 10_000;
 
 export interface Worker {
   /** Runs until the worker is told to stop: gives running operations a moment to end, then hands them back. */
@@ -32,6 +31,8 @@ export interface WorkerOptions {
   readonly workers: WorkerStore;
   readonly flows: readonly Flow[];
   readonly concurrency: number;
+  /** How long a worker that is told to stop waits for what runs before it hands it back. */
+  readonly stopGraceMs: number;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -51,10 +52,11 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
 
   const handle = async (operationId: string): Promise<void> => {
     if (stop.signal.aborted) return;
+    const flow = flows.get((await operations.get(operationId))?.kind ?? '');
+    // A kind this process does not know (another version's, or none any more) is left for one that does.
+    if (!flow) return;
     const operation = await operations.claim(operationId, life.workerId());
     if (!operation) return;
-    const flow = flows.get(operation.kind);
-    if (!flow) throw new Fault('internal', 'jobs.unknown_kind', `No flow carries out operations of kind ${operation.kind}.`);
     try {
       await runOperation(operation, { knex, operations, flow, clock: options.clock, log, signal: stop.signal });
     } catch (error) {
@@ -95,7 +97,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   return {
     async stop() {
       await queue.close();
-      await Promise.race([Promise.allSettled(running), sleep(stopGraceMs)]);
+      await Promise.race([Promise.allSettled(running), sleep(options.stopGraceMs)]);
       stop.abort(new Fault('cancelled', 'jobs.worker_stopped', 'This worker is stopping; the operation goes on when one starts.'));
       await Promise.allSettled(running);
       await beat.stop();

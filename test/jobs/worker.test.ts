@@ -1,0 +1,243 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { Fault } from '../../src/base/faults.ts';
+import { newId } from '../../src/base/ids.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { createOperationStore, type NewStep, type OperationStore } from '../../src/db/operation-store.ts';
+import { createWorkerStore } from '../../src/db/worker-store.ts';
+import type { Flow } from '../../src/jobs/flow.ts';
+import { openQueue, type Queue } from '../../src/jobs/queue.ts';
+import { runOperation } from '../../src/jobs/run-operation.ts';
+import { startWorker, type Worker } from '../../src/jobs/worker.ts';
+import { createTestDatabase, type TestDatabase } from '../kit/postgres.ts';
+
+let database: TestDatabase;
+let operations: OperationStore;
+let queue: Queue;
+const running: Worker[] = [];
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  operations = createOperationStore(database.knex);
+});
+afterEach(async () => {
+  for (const worker of running.splice(0)) await worker.stop();
+});
+afterAll(async () => {
+  await database.drop();
+});
+
+const step = (number: number, after: readonly number[], more: Partial<NewStep> = {}): NewStep => ({
+  number,
+  name: `step ${number}`,
+  input: {},
+  after,
+  always: false,
+  ...more,
+});
+
+async function enqueue(kind: string, steps: readonly NewStep[]): Promise<string> {
+  const id = newId();
+  await database.knex.transaction(async (trx) => {
+    await operations.create({ id, kind, subject: `test:${id}`, input: {}, steps }, trx);
+    await queue.announce(id, trx);
+  });
+  return id;
+}
+
+async function start(...flows: Flow[]): Promise<void> {
+  queue = await openQueue({ connectionString: database.url, log: silentLog });
+  running.push(
+    await startWorker({
+      knex: database.knex,
+      connectionString: database.url,
+      queue,
+      operations,
+      workers: createWorkerStore(database.knex),
+      flows,
+      concurrency: 2,
+      stopGraceMs: 200,
+      clock: systemClock,
+      log: silentLog,
+    }),
+  );
+}
+
+async function ended(id: string): Promise<string> {
+  for (;;) {
+    const operation = await operations.get(id);
+    if (operation && operation.state !== 'queued' && operation.state !== 'running') return operation.state;
+    await wait(20);
+  }
+}
+
+const flow = (kind: string, runStep: Flow['runStep'], finish?: Flow['finish']): Flow => ({
+  kind,
+  runStep,
+  finish: finish ?? (() => Promise.resolve(() => Promise.resolve())),
+});
+
+describe('a worker', () => {
+  test('runs steps after their predecessors and keeps what they return', async () => {
+    const order: string[] = [];
+    await start(
+      flow('ordered', async (s, run) => {
+        order.push(`begin ${s.number}`);
+        if (s.number === 1) await wait(50);
+        order.push(`end ${s.number}`);
+        return { saw: [...run.steps.values()].filter((other) => other.state === 'done').map((other) => other.number) };
+      }),
+    );
+    const id = await enqueue('ordered', [step(0, []), step(1, [0]), step(2, [0]), step(3, [1, 2])]);
+    expect(await ended(id)).toBe('succeeded');
+    // 1 and 2 side by side, 3 after both.
+    expect(order.indexOf('end 2')).toBeLessThan(order.indexOf('end 1'));
+    expect(order.at(-1)).toBe('end 3');
+    const steps = await operations.listSteps(id);
+    expect(steps.map(({ state }) => state)).toEqual(['done', 'done', 'done', 'done']);
+    expect(steps[3]?.outcome).toEqual({ saw: [0, 1, 2] });
+  });
+
+  test('after a failure drops what has not begun, lets run what runs, and runs what must run always', async () => {
+    const ran: number[] = [];
+    let told: unknown;
+    await start(
+      flow(
+        'failing',
+        async (s) => {
+          ran.push(s.number);
+          if (s.number === 0) throw new Fault('invalid', 'test.broken', 'The disk is missing.', { help: 'Plug it in.' });
+          if (s.number === 1) await wait(80);
+          return undefined;
+        },
+        (ending) => {
+          told = { state: ending.state, error: ending.error };
+          return Promise.resolve(() => Promise.resolve());
+        },
+      ),
+    );
+    const id = await enqueue('failing', [step(0, []), step(1, []), step(2, [1]), step(3, [0, 1], { always: true })]);
+    expect(await ended(id)).toBe('failed');
+    expect((await operations.listSteps(id)).map(({ state }) => state)).toEqual(['failed', 'done', 'dropped', 'done']);
+    expect(ran).toEqual([0, 1, 3]);
+    expect(told).toEqual({ state: 'failed', error: 'The disk is missing. Plug it in.' });
+  });
+
+  test('tries a step again when its fault says later', async () => {
+    let tries = 0;
+    await start(
+      flow('flaky', async () => {
+        if (++tries < 3) throw new Fault('unavailable', 'test.away', 'The bank is away.');
+        return undefined;
+      }),
+    );
+    expect(await ended(await enqueue('flaky', [step(0, [])]))).toBe('succeeded');
+    expect(tries).toBe(3);
+  });
+
+  test('goes on at the first unfinished step of an operation whose worker died', async () => {
+    const ran: number[] = [];
+    await start(
+      flow('resumed', async (s) => {
+        ran.push(s.number);
+        return undefined;
+      }),
+    );
+    const dead = newId();
+    await createWorkerStore(database.knex).register({ id: dead, host: 'gone', pid: 1 });
+    const id = newId();
+    await database.knex.transaction((trx) =>
+      operations.create({ id, kind: 'resumed', subject: 'test:resumed', input: {}, steps: [step(0, []), step(1, [0]), step(2, [1])] }, trx),
+    );
+    const claim = await operations.claim(id, dead);
+    if (!claim) throw new Error('not claimed');
+    await operations.endStep(claim, 0, { state: 'done', outcome: null, error: null });
+    // Its session is gone (it never had one), and its last heartbeat was a while ago.
+    await database.knex('workers').where({ id: dead }).update({ heartbeat_at: database.knex.raw("now() - interval '5 seconds'") });
+
+    expect(await ended(id)).toBe('succeeded');
+    expect(ran).toEqual([1, 2]);
+    // And the dead one, should it wake up, can commit nothing.
+    expect(await operations.endStep(claim, 1, { state: 'failed', outcome: null, error: 'late' })).toBe(false);
+    expect(await operations.holds(claim)).toBe(false);
+  });
+
+  test('hands back what it cannot end in time, and the next one ends it', async () => {
+    let runs = 0;
+    const slow = flow('stopped', async (_step, run) => {
+      runs++;
+      if (runs === 1) await new Promise((_resolve, reject) => run.signal.addEventListener('abort', () => reject(run.signal.reason)));
+      return undefined;
+    });
+    await start(slow);
+    const id = await enqueue('stopped', [step(0, [])]);
+    while (runs === 0) await wait(10);
+    await running.pop()?.stop();
+    expect((await operations.get(id))?.state).toBe('queued');
+    await start(slow);
+    expect(await ended(id)).toBe('succeeded');
+    expect(runs).toBe(2);
+  });
+});
+
+test('a worker that has lost its claim commits nothing and says nothing', async () => {
+  const id = newId();
+  await database.knex.transaction((trx) =>
+    operations.create({ id, kind: 'fenced', subject: 'test:fenced', input: {}, steps: [step(0, [])] }, trx),
+  );
+  const workers = createWorkerStore(database.knex);
+  const [first, second] = [newId(), newId()];
+  await workers.register({ id: first, host: 'a', pid: 1 });
+  await workers.register({ id: second, host: 'b', pid: 2 });
+  const claim = await operations.claim(id, first);
+  if (!claim) throw new Error('not claimed');
+
+  let finished = false;
+  const run = runOperation(claim, {
+    knex: database.knex,
+    operations,
+    clock: systemClock,
+    log: silentLog,
+    signal: new AbortController().signal,
+    flow: flow(
+      'fenced',
+      async () => {
+        // While it works, it is declared dead and another takes over.
+        await workers.remove(first);
+        expect(await operations.claim(id, second)).toBeDefined();
+        return { written: 'by the old worker' };
+      },
+      () => {
+        finished = true;
+        return Promise.resolve(() => Promise.resolve());
+      },
+    ),
+  });
+  await expect(run).rejects.toMatchObject({ code: 'jobs.claim_lost' });
+  expect(finished).toBe(false);
+  expect((await operations.get(id))?.owner).toBe(second);
+  expect((await operations.listSteps(id))[0]).toMatchObject({ state: 'waiting', outcome: null });
+});
+
+test('what is rolled back is never announced', async () => {
+  let ran = false;
+  await start(
+    flow('rolled-back', async () => {
+      ran = true;
+      return undefined;
+    }),
+    flow('other', async () => undefined),
+  );
+  const id = newId();
+  const failed = database.knex.transaction(async (trx) => {
+    await operations.create({ id, kind: 'rolled-back', subject: 'test:x', input: {}, steps: [step(0, [])] }, trx);
+    await queue.announce(id, trx);
+    throw new Error('no');
+  });
+  await expect(failed).rejects.toThrow('no');
+  // Another operation, queued after it, has come through: had the first been announced, it would have run by now.
+  expect(await ended(await enqueue('other', [step(0, [])]))).toBe('succeeded');
+  expect(ran).toBe(false);
+  expect(await operations.get(id)).toBeUndefined();
+});
