@@ -1,0 +1,86 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault, RouteOptions } from 'fastify';
+import { type TProperties, type TSchema, Type } from 'typebox';
+import { Fault } from '../base/faults.ts';
+import type { Caller } from '../model/caller.ts';
+import { text } from '../model/schema.ts';
+import { type FaultStatus, faultSchemas } from './faults.ts';
+import type { PolicyRule } from './policy.ts';
+
+export type Api = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The policy rule of the route; `open` needs no caller; `unhandled` is a route that Karbor has and answers with 404. */
+    rule?: PolicyRule | 'open' | 'unhandled';
+  }
+  interface FastifyRequest {
+    caller: Caller;
+    /** Scheme and host of links in answers, with no slash at the end. */
+    readonly baseUrl: string;
+  }
+}
+
+/** Where everything that belongs to a project lives. */
+export const projectPath = '/v1/:project_id';
+
+export function pathSchema<P extends TProperties>(members: P) {
+  return Type.Object({ project_id: text, ...members });
+}
+
+/** The answers of a route: what 200 holds, the faults that every route of a project can have, and its own. */
+export function answers<Ok extends TSchema>(ok: Ok, ...faults: FaultStatus[]): { 200: Ok } {
+  const statuses = [...new Set<FaultStatus>([400, 401, 403, 503, ...faults])].sort();
+  return { 200: ok, ...Object.fromEntries(statuses.map((status) => [status, faultSchemas.get(status)])) };
+}
+
+/** 200 with nothing in it: the handler sets the content type and returns no text. */
+export const emptyBody = Type.Unsafe<''>({ type: 'null', description: 'Done; the body is empty.' });
+
+/**
+ * Watches every route that is added: one that is not fully declared stops the boot. Each schema with an `$id` becomes a
+ * shared one, with a reference where it stood; so types flow from the objects, and the document has each noun once.
+ */
+export function declareRoutes(app: Api): void {
+  const known = new Set<string>();
+
+  function share(schema: unknown): unknown {
+    if (Array.isArray(schema)) return schema.map(share);
+    if (typeof schema !== 'object' || schema === null) return schema;
+    const copy = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, data.has(key) ? value : share(value)]));
+    const { $id } = copy;
+    if (typeof $id !== 'string') return copy;
+    if (!known.has($id)) {
+      known.add($id);
+      app.addSchema(copy);
+    }
+    return { $ref: `${$id}#` };
+  }
+
+  app.addHook('onRoute', (route) => {
+    if (route.url.startsWith('/docs')) {
+      // The page's own routes; all of it is public.
+      route.config = { ...route.config, rule: 'open' };
+      return;
+    }
+    checkDeclared(route);
+    const { schema } = route;
+    if (schema === undefined) return;
+    for (const part of ['params', 'querystring', 'body', 'response'] as const) {
+      if (schema[part] !== undefined) schema[part] = share(schema[part]);
+    }
+  });
+}
+
+/** Keywords whose values are examples and names, not schemas. */
+const data: ReadonlySet<string> = new Set(['examples', 'enum', 'const', 'default', 'required']);
+
+function checkDeclared({ method, url, schema, config }: RouteOptions): void {
+  if (config?.rule === 'unhandled') return;
+  const { operationId, summary, description, tags, response } = schema ?? {};
+  if (config?.rule && operationId && summary && description && tags?.length && response) return;
+  throw new Fault('internal', 'api.undeclared_route', `${method} ${url} is not declared in full.`, {
+    help: 'Give it a rule, operationId, summary, description, tags and answers.',
+  });
+}

@@ -1,0 +1,103 @@
+import { Type } from 'typebox';
+import { Fault, type FaultKind, faultText, toFault } from '../base/faults.ts';
+import type { Log } from '../base/log.ts';
+import { closed } from '../model/schema.ts';
+
+/** The only file that knows which status a fault has. */
+const statusOfKind: Readonly<Record<FaultKind, FaultStatus>> = {
+  invalid: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  'not-found': 404,
+  conflict: 409,
+  'over-quota': 413,
+  unsupported: 501,
+  unavailable: 503,
+  timeout: 503,
+  cancelled: 503,
+  corrupt: 503,
+  internal: 500,
+};
+
+/** Karbor's names; the single member of a fault body. */
+const faultNames = {
+  400: 'badRequest',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'itemNotFound',
+  409: 'conflictingRequest',
+  413: 'overLimit',
+  415: 'badMediaType',
+  500: 'computeFault',
+  501: 'notImplemented',
+  503: 'serviceUnavailable',
+} as const;
+
+export type FaultStatus = keyof typeof faultNames;
+
+export interface FaultAnswer {
+  readonly status: FaultStatus;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/**
+ * Any thrown thing as Karbor's fault answer. What is no fault of ours (500) is logged with its cause, and the answer
+ * tells nothing but where to look.
+ */
+export function toFaultAnswer(thrown: unknown, requestId: string, log: Log): FaultAnswer {
+  const fault = fromHttpLayer(thrown) ?? toFault(thrown);
+  const status = fault.code === encodingCode ? 415 : statusOfKind[fault.kind];
+  if (status === 500) {
+    log.error('A request met a defect.', { requestId, code: fault.code, error: fault });
+    return answer(500, `Something went wrong inside the service. Its log has the cause under ${requestId}.`);
+  }
+  if (status === 503) log.warn(fault.message, { requestId, code: fault.code, error: fault });
+  return answer(status, faultText(fault), fault.kind === 'over-quota' && fault.code !== bodySizeCode);
+}
+
+function answer(status: FaultStatus, message: string, retryAfter = false): FaultAnswer {
+  const detail = retryAfter ? { code: status, message, retryAfter: '0' } : { code: status, message };
+  return {
+    status,
+    headers: retryAfter ? { 'retry-after': '0' } : {},
+    body: JSON.stringify({ [faultNames[status]]: detail }),
+  };
+}
+
+const bodySizeCode = 'api.body_too_large';
+const encodingCode = 'api.unknown_encoding';
+
+/** A body that is compressed or otherwise encoded: the one case of 415. */
+export function unknownEncoding(encoding: string): Fault {
+  return new Fault('invalid', encodingCode, `The body has content encoding ${encoding}.`, { help: 'Send it as it is.' });
+}
+
+/** What Fastify itself refuses: it throws its own errors, each with a status. */
+function fromHttpLayer(thrown: unknown): Fault | undefined {
+  if (thrown instanceof Fault || !(thrown instanceof Error)) return undefined;
+  const status = 'statusCode' in thrown ? thrown.statusCode : undefined;
+  if (status === 413) {
+    return new Fault('over-quota', bodySizeCode, 'The body is larger than this service takes.', { cause: thrown });
+  }
+  if (typeof status !== 'number' || status < 400 || status > 499) return undefined;
+  return new Fault('invalid', 'api.malformed_request', `The request is malformed: ${thrown.message}.`, { cause: thrown });
+}
+
+const detail = closed({
+  code: Type.Integer(),
+  message: Type.String(),
+  retryAfter: Type.Optional(Type.String({ description: 'Seconds as text; with quotas only.' })),
+});
+
+const keystoneDetail = closed({ code: Type.Integer(), title: Type.String(), message: Type.String() });
+
+/** Status → the schema of its body, a named component each. A refused token has the token middleware's own shape. */
+export const faultSchemas = new Map(
+  Object.entries(faultNames).map(([status, name]) => {
+    const options = { $id: `${name.charAt(0).toUpperCase()}${name.slice(1)}`, description: `Fault \`${name}\`.` };
+    const members =
+      status === '401' ? { [name]: Type.Optional(detail), error: Type.Optional(keystoneDetail) } : { [name]: detail };
+    return [Number(status), closed(members, options)];
+  }),
+);

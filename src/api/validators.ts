@@ -1,0 +1,116 @@
+import { Ajv, type ErrorObject } from 'ajv';
+import type { FastifySchema, FastifySchemaCompiler } from 'fastify';
+import { Fault } from '../base/faults.ts';
+import { isUuidLike } from '../base/ids.ts';
+
+/** The formats of the wire. `uuid` is Karbor's UUID-like; `printable` leaves out control and separator characters. */
+const formats = {
+  uuid: isUuidLike,
+  date: isDate,
+  'date-time': (text: string) => !Number.isNaN(Date.parse(text)),
+  printable: /^[^\p{C}\p{Zl}\p{Zp}]*$/u,
+};
+
+/** Bodies are taken as they are; path and query are text and are turned into what the schema says. */
+export function createValidatorCompiler(schemas: () => Readonly<Record<string, unknown>>): FastifySchemaCompiler<FastifySchema> {
+  let strict: Ajv | undefined;
+  let coercing: Ajv | undefined;
+  return ({ schema, httpPart }) => {
+    const isBody = httpPart === 'body';
+    if (isBody) strict ??= createAjv(schemas(), false);
+    else coercing ??= createAjv(schemas(), true);
+    const validate = (isBody ? strict : coercing)?.compile(schema);
+    if (validate === undefined) throw new Fault('internal', 'api.no_validator', 'There is no validator.');
+    return (data: unknown) => (validate(data) ? { value: data } : { error: toFault(validate.errors?.[0], isBody) });
+  };
+}
+
+export function createAjv(schemas: Readonly<Record<string, unknown>>, coerceTypes: boolean): Ajv {
+  // verbose: an error carries its schema and data, which the messages need. The data never get into a message.
+  const ajv = new Ajv({ coerceTypes, allowUnionTypes: true, verbose: true, formats });
+  for (const schema of Object.values(schemas)) if (typeof schema === 'object' && schema !== null) ajv.addSchema(schema);
+  return ajv;
+}
+
+function isDate(text: string): boolean {
+  const time = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
+}
+
+function toFault(error: ErrorObject | undefined, isBody: boolean): Fault {
+  const field = fieldName(error?.instancePath ?? '');
+  return new Fault(
+    'invalid',
+    'api.bad_request',
+    error === undefined ? 'The request is malformed.' : describe(error, field, isBody),
+    {
+      details: { field },
+    },
+  );
+}
+
+/** `/plan/resources/0/type` → `plan.resources[0].type`. */
+function fieldName(pointer: string): string {
+  const steps = pointer.split('/').slice(1);
+  return steps.reduce((name, step) => join(name, step.replaceAll('~1', '/').replaceAll('~0', '~')), '');
+}
+
+function join(parent: string, key: string): string {
+  if (/^\d+$/.test(key)) return `${parent}[${key}]`;
+  if (!/^[\w-]+$/.test(key)) return `${parent}[${JSON.stringify(key)}]`;
+  return parent === '' ? key : `${parent}.${key}`;
+}
+
+function describe(error: ErrorObject, field: string, isBody: boolean): string {
+  const subject = field || (isBody ? 'The body' : 'The query');
+  const { params } = error;
+  switch (error.keyword) {
+    case 'required':
+      return `${join(field, String(params['missingProperty']))} is required.`;
+    case 'additionalProperties':
+      return unknownMembers(error, subject);
+    case 'propertyNames':
+      return `${subject} has the key ${JSON.stringify(params['propertyName'])}, which is not allowed. ${described(error.schema)}`.trim();
+    case 'type':
+      return `${subject} must be ${[params['type']]
+        .flat()
+        .map((type) => words[type] ?? type)
+        .join(' or ')}.`;
+    case 'enum':
+      return `${subject} must be one of ${[params['allowedValues']].flat().join(', ')}.`;
+    case 'format':
+      return `${subject} must be ${words[params['format']] ?? params['format']}.`;
+    case 'pattern':
+      return `${subject} is malformed. ${described(error.parentSchema)}`.trim();
+    default:
+      return `${subject} ${error.message ?? 'is malformed'}.`;
+  }
+}
+
+/** Types and formats as people say them. */
+const words: Readonly<Record<string, string>> = {
+  object: 'an object',
+  array: 'a list',
+  integer: 'an integer',
+  boolean: 'a boolean',
+  string: 'a string',
+  number: 'a number',
+  uuid: 'a UUID',
+  date: 'a date YYYY-MM-DD',
+  printable: 'printable text on one line',
+};
+
+function unknownMembers({ data, parentSchema }: ErrorObject, subject: string): string {
+  const known = Object.keys(membersOf(parentSchema?.['properties']));
+  const unknown = Object.keys(membersOf(data)).filter((key) => !known.includes(key));
+  return `${subject} has unknown members: ${unknown.join(', ')}. It takes ${known.join(', ')}.`;
+}
+
+function membersOf(value: unknown): object {
+  return typeof value === 'object' && value !== null ? value : {};
+}
+
+function described(schema: unknown): string {
+  const description: unknown = Object.entries(membersOf(schema)).find(([key]) => key === 'description')?.[1];
+  return typeof description === 'string' ? description : '';
+}
