@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 
 const realSuites = '**/*.real.test.ts';
@@ -8,7 +7,7 @@ export default defineConfig(({ mode }) => ({
   test: {
     include: mode === 'real' ? [`test/${realSuites}`] : ['test/**/*.test.ts'],
     exclude: mode === 'real' ? [] : [realSuites],
-    globalSetup: existsSync('test/kit/global-setup.ts') ? ['test/kit/global-setup.ts'] : [],
+    globalSetup: ['test/kit/global-setup.ts'],
     pool: 'forks',
     maxWorkers: mode === 'real' ? 1 : 2,
     // Real servers share ports, disks and a package manager: one file after the other.

@@ -1,28 +1,22 @@
 import { execFile } from 'node:child_process';
-import { createHash, hash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   ftruncateSync,
   lstatSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
-  readSync,
   statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { digestFiles, type FileDigests } from '../test/kit/digests.ts';
 
 const run = promisify(execFile);
 const mebibyte = 1024 * 1024;
-const pieceBytes = 4 * mebibyte;
-const zeros = Buffer.alloc(pieceBytes);
-
-/** Path below a folder → SHA-256 of the file there. */
-export type FileDigests = ReadonlyMap<string, string>;
 
 /** A raw disk image of cloud 1. */
 export interface DiskImage {
@@ -65,42 +59,9 @@ export async function changeDiskImage(image: DiskImage, contentDir: string): Pro
   return { ...image, files: digestFiles(contentDir) };
 }
 
-/** SHA-256 over the size and every piece that is not all zero, with its place: a sparse gibibyte is read, not hashed. */
-export function digestImage(path: string): string {
-  const digest = createHash('sha256').update(`${statSync(path).size}`);
-  let place = 0;
-  for (const piece of readPieces(path)) {
-    if (!zeros.subarray(0, piece.length).equals(piece)) digest.update(`@${place}:`).update(piece);
-    place += piece.length;
-  }
-  return digest.digest('hex');
-}
-
-/** Whether two images are the same, byte for byte. */
-export function sameBytes(left: string, right: string): boolean {
-  if (statSync(left).size !== statSync(right).size) return false;
-  const others = readPieces(right);
-  for (const piece of readPieces(left)) {
-    const other = others.next().value;
-    if (other === undefined || !piece.equals(other)) return false;
-  }
-  return true;
-}
-
 /** Bytes on disk: holes do not count. */
 export function allocatedBytes(path: string): number {
   return statSync(path).blocks * 512;
-}
-
-/** Digest of every file below `dir`, but ext4's own `lost+found`. */
-export function digestFiles(dir: string): FileDigests {
-  const entries = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return new Map(
-    entries
-      .map((entry) => join(entry.parentPath, entry.name))
-      .sort()
-      .map((path) => [relative(dir, path), hash('sha256', readFileSync(path))]),
-  );
 }
 
 /** Some 300 MiB: large files that do not compress, large ones that do, and two thousand small ones. */
@@ -131,20 +92,6 @@ function writeAt(path: string, position: number, bytes: Uint8Array): void {
   const file = openSync(path, 'r+');
   writeSync(file, bytes, 0, bytes.length, position);
   closeSync(file);
-}
-
-function* readPieces(path: string): Generator<Buffer, undefined> {
-  const file = openSync(path, 'r');
-  try {
-    for (;;) {
-      const piece = Buffer.allocUnsafe(pieceBytes);
-      const length = readSync(file, piece, 0, piece.length, null);
-      if (length === 0) return;
-      yield piece.subarray(0, length);
-    }
-  } finally {
-    closeSync(file);
-  }
 }
 
 /** System programs are often left out of an ordinary user's PATH. */

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { digestFiles, type FileDigests } from './disk-image.ts';
+import { digestFiles, type FileDigests } from '../test/kit/digests.ts';
 
 const run = promisify(execFile);
 

@@ -2,10 +2,11 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../src/base/clock.ts';
+import { digestImage, sameBytes, sameDigests } from '../test/kit/digests.ts';
 import type { ApiInstance, ApiPlan } from '../test/kit/karri-client.ts';
 import { findFreePort } from '../test/kit/karri-process.ts';
 import { type Cloud, createCloud, createSharedProvider } from './cloud.ts';
-import { allocatedBytes, changeDiskImage, createDiskImage, type DiskImage, digestImage, sameBytes } from './disk-image.ts';
+import { allocatedBytes, changeDiskImage, createDiskImage, type DiskImage } from './disk-image.ts';
 import { changeLedger, createLedger, type LedgerState, readLedger } from './ledger.ts';
 import { readMountedFiles } from './mounted-image.ts';
 import { type Figures, keyOf, type Protected, protect, restore } from './moves.ts';
@@ -160,8 +161,7 @@ async function compareFiles(dir: string, imagePath: string, truth: Truth): Promi
     say(`- disk not mounted: ${mounted.refused}`);
     return true;
   }
-  const wanted = truth.image.files;
-  const equal = mounted.files.size === wanted.size && [...wanted].every(([name, digest]) => mounted.files.get(name) === digest);
+  const equal = sameDigests(mounted.files, truth.image.files);
   verdict(`disk mounted read-only, ${mounted.files.size} files`, equal);
   return equal;
 }
