@@ -8,7 +8,7 @@ import { findFreePort } from '../test/kit/karri-process.ts';
 import { type Cloud, createCloud, createSharedProvider } from './cloud.ts';
 import { allocatedBytes, changeDiskImage, createDiskImage, type DiskImage } from './disk-image.ts';
 import { changeLedger, createLedger, type LedgerState, readLedger } from './ledger.ts';
-import { readMountedFiles } from './mounted-image.ts';
+import { readMountedFiles, unmount } from './mounted-image.ts';
 import { type Figures, keyOf, type Protected, protect, restore } from './moves.ts';
 import { initDatabase, startDatabase, stopDatabase } from './postgres-server.ts';
 import { bytes, say, seconds, table, title, verdict } from './screen.ts';
@@ -55,8 +55,10 @@ export async function tellStory(dir: string, house: AsyncDisposableStack): Promi
   house.defer(() => stopDatabase(databaseDir));
   house.defer(() => cloud1.karri.dispose());
   house.defer(() => cloud2.karri.dispose());
-  await Promise.all([cloud1.karri.start(), cloud2.karri.start()]);
-  say(`cloud 1 at ${cloud1.karri.url}, cloud 2 at ${cloud2.karri.url}, each with its own PostgreSQL`);
+  const mountPoint = join(dir, 'mounted');
+  house.defer(() => unmount(mountPoint));
+  await cloud1.karri.start();
+  say(`cloud 1 runs at ${cloud1.karri.url}; cloud 2 has not been started yet`);
 
   title('2  Cloud 1 has a database and a disk');
   await initDatabase(databaseDir);
@@ -79,9 +81,10 @@ export async function tellStory(dir: string, house: AsyncDisposableStack): Promi
   say(`${truth2.ledger.rows} rows now, checksum ${truth2.ledger.checksum}; one more file on the disk`);
   const second = await protect(cloud1, plan);
 
-  title('5  Cloud 2 has never seen the plan, and restores the second checkpoint');
+  title('5  Cloud 2 starts with an empty database and restores the second checkpoint');
+  await cloud2.karri.start();
   const visible = await cloud2.client.listCheckpoints(plan.provider_id);
-  say(`it finds ${visible.length} checkpoints in the bank: ${visible.map((one) => one.id).join(', ')}`);
+  say(`at ${cloud2.karri.url} it finds ${visible.length} checkpoints in the bank: ${visible.map((one) => one.id).join(', ')}`);
   const restoreOn2 = (made: Protected, suffix: string): Promise<Figures> =>
     restore(cloud2, plan.provider_id, made.checkpoint, [
       { volume: database, restoreName: `database${suffix}` },
@@ -91,7 +94,7 @@ export async function tellStory(dir: string, house: AsyncDisposableStack): Promi
   const databaseEqual = await compareDatabase(cloud2, 'database', truth2, house);
   const bytesEqual = sameBytes(image.path, join(cloud2.volumesDir, 'disk.img'));
   verdict('disk, byte for byte', bytesEqual);
-  const diskEqual = bytesEqual && (await compareFiles(dir, join(cloud2.volumesDir, 'disk.img'), truth2));
+  const diskEqual = bytesEqual && (await compareFiles(mountPoint, join(cloud2.volumesDir, 'disk.img'), truth2));
 
   title('6  Cloud 1 is deleted; cloud 2 restores the first checkpoint as well');
   await stopDatabase(databaseDir);
@@ -102,7 +105,7 @@ export async function tellStory(dir: string, house: AsyncDisposableStack): Promi
   const firstDatabaseEqual = await compareDatabase(cloud2, 'database-first', truth1, house);
   const firstDigestEqual = digestImage(join(cloud2.volumesDir, 'disk-first.img')) === truth1.imageDigest;
   verdict('disk, digest of every byte', firstDigestEqual);
-  const firstDiskEqual = firstDigestEqual && (await compareFiles(dir, join(cloud2.volumesDir, 'disk-first.img'), truth1));
+  const firstDiskEqual = firstDigestEqual && (await compareFiles(mountPoint, join(cloud2.volumesDir, 'disk-first.img'), truth1));
 
   const crossings: Crossing[] = [
     { label: 'first', made: first, restored: restoredFirst, equal: { database: firstDatabaseEqual, disk: firstDiskEqual } },
@@ -154,9 +157,9 @@ async function compareDatabase(cloud: Cloud, name: string, truth: Truth, house: 
   return equal;
 }
 
-async function compareFiles(dir: string, imagePath: string, truth: Truth): Promise<boolean> {
+async function compareFiles(mountPoint: string, imagePath: string, truth: Truth): Promise<boolean> {
   if (truth.image.filesystem === 'none') return true;
-  const mounted = await readMountedFiles(imagePath, join(dir, 'mounted'));
+  const mounted = await readMountedFiles(imagePath, mountPoint);
   if ('refused' in mounted) {
     say(`- disk not mounted: ${mounted.refused}`);
     return true;
