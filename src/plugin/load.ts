@@ -32,7 +32,7 @@ export async function loadPlugins(
   return loaded;
 }
 
-const packageName = /^(@[a-z0-9][a-z0-9._~-]*\/)?[a-z0-9][a-z0-9._~-]*(\/[A-Za-z0-9._~-]+)*$/;
+const packageName = /^(@[a-z0-9][a-z0-9._~-]*\/)?[a-z0-9][a-z0-9._~-]*(\/[A-Za-z0-9_][A-Za-z0-9._~-]*)*$/;
 
 function findFault(plugin: unknown): string | undefined {
   if (!isRecord(plugin)) return 'is no object';

@@ -1,4 +1,4 @@
-import { defineProtectablePlugin, type Protectable, type ProtectablePlugin, type Resource } from 'karri/plugin';
+import { defineProtectablePlugin, type Protectable, type ProtectablePlugin, type Resource, throwIfAborted } from 'karri/plugin';
 import { Type } from 'typebox';
 import { type HostType, namedVolumes } from './config.ts';
 import { createHostVolumes, type HostVolume } from './volumes.ts';
@@ -20,8 +20,12 @@ function defineHostProtectable(type: HostType, name: string): ProtectablePlugin<
     open: async (config, context): Promise<Protectable> => {
       const volumes = createHostVolumes(type, config.volumes ?? [], context);
       return {
-        list: async () => (await volumes.list()).map(toResource),
-        find: async (id) => {
+        list: async ({ signal }) => {
+          throwIfAborted(signal);
+          return (await volumes.list()).map(toResource);
+        },
+        find: async (id, { signal }) => {
+          throwIfAborted(signal);
           const volume = await volumes.find(id);
           return volume === undefined ? undefined : toResource(volume);
         },

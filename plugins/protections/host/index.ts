@@ -1,6 +1,7 @@
 import {
   type DeleteCall,
   defineProtectionPlugin,
+  Fault,
   type Hooks,
   type Protection,
   type ProtectionPlugin,
@@ -35,7 +36,8 @@ function defineHostProtection(name: string, type: HostType, schemas: ProtectionS
     main: async (call) => {
       const { snapshot } = readSavedInfo(call.saved, kind, call.resource);
       const percent = readPercent(call.parameters);
-      const { readBytes, checkedBlobs } = await call.mover.verify(snapshot, { percent });
+      const { readBytes, checkedBlobs, damages } = await call.mover.verify(snapshot, { percent });
+      if (damages.length > 0) throw damaged(call, damages);
       return { percent, read_bytes: readBytes, checked_blobs: checkedBlobs };
     },
   };
@@ -62,5 +64,14 @@ function defineHostProtection(name: string, type: HostType, schemas: ProtectionS
         close: async () => undefined,
       };
     },
+  });
+}
+
+function damaged(call: VerifyCall, damages: readonly string[]): Fault {
+  const shown = damages.slice(0, 5).join('; ');
+  const more = damages.length > 5 ? ` (and ${damages.length - 5} more)` : '';
+  return new Fault('corrupt', 'host.damaged', `What the bank holds of ${call.resource.name} is damaged: ${shown}${more}.`, {
+    details: { damages: damages.length },
+    help: 'Take a new checkpoint now, and see to the bank; other checkpoints may share the damaged bytes.',
   });
 }
