@@ -1,0 +1,144 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { Type } from 'typebox';
+import { systemClock } from '../../src/base/clock.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { createCheckpointStore } from '../../src/db/checkpoint-store.ts';
+import { createOperationLogStore } from '../../src/db/operation-log-store.ts';
+import { createOperationStore } from '../../src/db/operation-store.ts';
+import { createPlanStore } from '../../src/db/plan-store.ts';
+import { createRestoreStore } from '../../src/db/restore-store.ts';
+import { createWorkerStore } from '../../src/db/worker-store.ts';
+import { openQueue } from '../../src/jobs/queue.ts';
+import { startWorker } from '../../src/jobs/worker.ts';
+import type { Caller } from '../../src/model/caller.ts';
+import type { ShownCheckpoint } from '../../src/model/checkpoint.ts';
+import type { ShownRestore } from '../../src/model/restore.ts';
+import type { Plugin, PluginContext } from '../../src/plugin/define.ts';
+import { createRegistry } from '../../src/plugin/registry.ts';
+import { createCheckpointCatalog } from '../../src/protection/checkpoint-catalog.ts';
+import type { Protection } from '../../src/protection/contract.ts';
+import type { ProtectionDeps } from '../../src/protection/deps.ts';
+import { createHookRunner } from '../../src/protection/hook-runner.ts';
+import { createFlows, createProtection } from '../../src/protection/protection.ts';
+import { openProviderRegistry } from '../../src/protection/provider-registry.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { createTestDatabase } from './postgres.ts';
+
+export const providerId = '2f0c9e64-7a1d-4c1b-9f35-8d6f0a4b7e11';
+
+export const caller: Caller = { userId: 'u', projectId: 'demo', roles: ['admin'], isAdmin: false, requestId: 'req-test' };
+
+/** The protection floor of one cloud with a worker: its own database, the given bank and plugins. */
+export interface TestCloud extends AsyncDisposable {
+  readonly protection: Protection;
+  readonly deps: ProtectionDeps;
+  /** Waits until the checkpoint is in none of the running states. */
+  settled(checkpointId: string): Promise<ShownCheckpoint>;
+  restored(restoreId: string): Promise<ShownRestore>;
+}
+
+const context: PluginContext = {
+  log: silentLog,
+  resolvePath: (path) => path,
+  readEnvironment: () => undefined,
+  volumeRoots: [],
+  ownFolders: [],
+};
+
+export async function openTestCloud(options: {
+  /** Kept open: it belongs to whoever made it, and clouds share it. */
+  readonly bank: ObjectStore;
+  readonly plugins: readonly Plugin[];
+  readonly commands?: Parameters<typeof createHookRunner>[0];
+}): Promise<TestCloud> {
+  const database = await createTestDatabase();
+  const { knex } = database;
+  const scratchFolder = mkdtempSync(join(tmpdir(), 'karri-cloud-'));
+  const bankPlugin: Plugin = {
+    kind: 'bank',
+    name: 'shared',
+    configSchema: Type.Object({}),
+    open: () => Promise.resolve({ ...options.bank, close: () => Promise.resolve() }),
+  };
+  const registry = createRegistry([bankPlugin, ...options.plugins]);
+  const providers = await openProviderRegistry(
+    [
+      {
+        id: providerId,
+        name: 'north',
+        description: '',
+        bank: { plugin: 'shared', config: {} },
+        key: Buffer.alloc(32, 7),
+        protections: options.plugins.filter(({ kind }) => kind === 'protection').map(({ name }) => ({ plugin: name, config: {} })),
+        context,
+      },
+    ],
+    { registry, log: silentLog, threads: 1, scratchFolder },
+  );
+  const protectables = await Promise.all(
+    registry.listProtectables().map(async (plugin) => ({
+      type: plugin.type,
+      parentTypes: plugin.parentTypes,
+      protectable: await plugin.open({}, context),
+    })),
+  );
+  const checkpoints = createCheckpointStore(knex);
+  const queue = await openQueue({ connectionString: database.url, log: silentLog });
+  const deps: ProtectionDeps = {
+    knex,
+    plans: createPlanStore(knex),
+    restores: createRestoreStore(knex),
+    logs: createOperationLogStore(knex),
+    checkpoints,
+    operations: createOperationStore(knex),
+    queue,
+    providers,
+    protectables,
+    catalog: createCheckpointCatalog({ store: checkpoints, clock: systemClock, log: silentLog }),
+    commands: createHookRunner(options.commands ?? {}, { environment: { PATH: '/usr/bin:/bin' } }),
+    clock: systemClock,
+    log: silentLog,
+  };
+  const protection = createProtection(deps, { plans: -1 });
+  const worker = await startWorker({
+    knex,
+    connectionString: database.url,
+    queue,
+    operations: deps.operations,
+    workers: createWorkerStore(knex),
+    flows: createFlows(deps),
+    concurrency: 2,
+    stopGraceMs: 1000,
+    clock: systemClock,
+    log: silentLog,
+  });
+
+  const until = async <T>(read: () => Promise<T>, over: (value: T) => boolean): Promise<T> => {
+    for (;;) {
+      const value = await read();
+      if (over(value)) return value;
+      await wait(30);
+    }
+  };
+
+  return {
+    protection,
+    deps,
+    settled: (id) =>
+      until(
+        () => protection.checkpoints.get(caller, providerId, id),
+        ({ status }) => status !== 'protecting' && status !== 'deleting',
+      ),
+    restored: (id) => until(() => protection.restores.get(caller, id), ({ status }) => status !== 'in_progress'),
+    async [Symbol.asyncDispose]() {
+      await worker.stop();
+      await providers.close();
+      for (const { protectable } of protectables) await protectable.close();
+      await database.drop();
+      rmSync(scratchFolder, { recursive: true, force: true });
+    },
+  };
+}
