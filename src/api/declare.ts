@@ -4,7 +4,6 @@ import type { FastifyBaseLogger, FastifyInstance, RawServerDefault, RouteOptions
 import { type TProperties, type TSchema, Type } from 'typebox';
 import { Fault } from '../base/faults.ts';
 import type { Caller } from '../model/caller.ts';
-import { text } from '../model/schema.ts';
 import { type FaultStatus, faultSchemas } from './faults.ts';
 import type { PolicyRule } from './policy.ts';
 
@@ -25,14 +24,19 @@ declare module 'fastify' {
 /** Where everything that belongs to a project lives. */
 export const projectPath = '/v1/:project_id';
 
+const projectId = Type.String({ description: "The project; it has to be the token's." });
+
 export function pathSchema<P extends TProperties>(members: P) {
-  return Type.Object({ project_id: text, ...members });
+  return Type.Object({ project_id: projectId, ...members });
 }
 
 /** The answers of a route: what 200 holds, the faults that every route of a project can have, and its own. */
 export function answers<Ok extends TSchema>(ok: Ok, ...faults: FaultStatus[]): { 200: Ok } {
   const statuses = [...new Set<FaultStatus>([400, 401, 403, 503, ...faults])].sort();
-  return { 200: ok, ...Object.fromEntries(statuses.map((status) => [status, faultSchemas.get(status)])) };
+  return {
+    200: { description: 'Success.', ...ok },
+    ...Object.fromEntries(statuses.map((status) => [status, faultSchemas.get(status)])),
+  };
 }
 
 /** 200 with nothing in it: the handler sets the content type and returns no text. */
@@ -43,7 +47,7 @@ export const emptyBody = Type.Unsafe<''>({ type: 'null', description: 'Done; the
  * shared one, with a reference where it stood; so types flow from the objects, and the document has each noun once.
  */
 export function declareRoutes(app: Api): void {
-  const known = new Set<string>();
+  const known = new Map<string, string>();
 
   function share(schema: unknown): unknown {
     if (Array.isArray(schema)) return schema.map(share);
@@ -51,9 +55,15 @@ export function declareRoutes(app: Api): void {
     const copy = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, data.has(key) ? value : share(value)]));
     const { $id } = copy;
     if (typeof $id !== 'string') return copy;
-    if (!known.has($id)) {
-      known.add($id);
+    const content = JSON.stringify(copy);
+    const earlier = known.get($id);
+    if (earlier === undefined) {
+      known.set($id, content);
       app.addSchema(copy);
+    } else if (earlier !== content) {
+      throw new Fault('internal', 'api.schema_clash', `Two different schemas are called ${$id}.`, {
+        help: 'Rename one of them.',
+      });
     }
     return { $ref: `${$id}#` };
   }

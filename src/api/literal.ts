@@ -56,14 +56,14 @@ function readScalar(token: string): unknown {
   if (token === 'False') return false;
   if (token === 'None') return null;
   const quote = token[0];
-  if (quote === "'" || quote === '"') return token.length > 1 ? unescape(token.slice(1, -1)) : undefined;
+  if (quote === "'" || quote === '"') return token.length > 1 ? unquote(token.slice(1, -1)) : undefined;
   const number = Number(token);
   return Number.isFinite(number) && String(number) === token ? number : undefined;
 }
 
 const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r' };
 
-function unescape(text: string): string {
+function unquote(text: string): string {
   return text.replace(/\\(.)/gs, (_, character: string) => escapes[character] ?? character);
 }
 

@@ -61,7 +61,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   app.addHook('onSend', (request, reply, _payload, done) => {
     nameRequest(request.id, reply);
     // JSON has no charset parameter, and Karbor sends none.
-    if (reply.getHeader('content-type') === 'application/json; charset=utf-8') reply.header('content-type', 'application/json');
+    if (reply.getHeader('content-type') === 'application/json; charset=utf-8') void reply.header('content-type', 'application/json');
     done();
   });
   readBodies(app);
@@ -123,12 +123,12 @@ function readBodies(app: Api): void {
 function sendFault(error: unknown, requestId: string, reply: FastifyReply, log: Log): void {
   const { status, headers, body } = toFaultAnswer(error, requestId, log);
   // As bytes, so that no schema of the route gets between the fault and its reader, and no charset into its type.
-  reply.code(status).headers(headers).type('application/json').send(Buffer.from(body));
+  void reply.code(status).headers(headers).type('application/json').send(Buffer.from(body));
 }
 
 /** One id for one request under both of Karbor's names. */
 function nameRequest(id: string, reply: FastifyReply): void {
-  reply.header('x-openstack-request-id', id).header('x-compute-request-id', id);
+  void reply.header('x-openstack-request-id', id).header('x-compute-request-id', id);
 }
 
 /** Every path below `/v1/` also answers with `.json` at its end. */

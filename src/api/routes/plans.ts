@@ -127,8 +127,8 @@ export function addPlanRoutes(app: Api, protection: Protection, maxLimit: number
     },
     async ({ caller, params }, reply) => {
       await protection.plans.delete(caller, canonicalUuid(params.plan_id));
-      reply.type('application/json');
-      return '';
+      void reply.type('application/json');
+      return '' as const;
     },
   );
 }

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { freeObject } from '../../model/schema.ts';
+import { freeObject, textMap } from '../../model/schema.ts';
 import type { Api } from '../declare.ts';
 import { buildDocument } from '../document.ts';
 
@@ -19,10 +19,9 @@ export function versionEntry(baseUrl: string): Static<typeof versionSchema> {
   return { id: 'v1.0', status: 'CURRENT', links: [{ rel: 'self', href: `${baseUrl}/v1/` }] };
 }
 
-const readinessSchema = Type.Object({
-  status: Type.Union([Type.Literal('ready'), Type.Literal('not ready')]),
-  checks: Type.Record(Type.String(), Type.String()),
-});
+const readinessMembers = { status: Type.String({ enum: ['ready', 'not ready'] }), checks: textMap };
+
+const success = { description: 'Success.' };
 
 const tags = ['service'];
 
@@ -37,26 +36,24 @@ export function addServiceRoutes(app: Api, readiness: () => Promise<Readiness>):
         tags,
         summary: 'List versions',
         description: 'Answered with 300, as Karbor means it; any other path outside /v1 answers the same.',
-        response: { 300: Type.Object({ versions: Type.Array(versionSchema) }) },
+        response: { 300: Type.Object({ versions: Type.Array(versionSchema) }, { description: 'The choice there is.' }) },
       },
     },
     async (request, reply) => reply.code(300).send({ versions: [versionEntry(request.baseUrl)] }),
   );
 
-  for (const [path, operationId] of [
-    ['/v1', 'getVersion'],
-    ['/v1/', 'getVersionAtSlash'],
-  ] as const) {
+  for (const path of ['/v1', '/v1/']) {
     app.get(
       path,
       {
         config: { rule: 'open' },
         schema: {
-          operationId,
+          operationId: 'getVersion',
+          hide: path === '/v1/',
           tags,
           summary: 'Show the version',
           description: 'The entry of version 1.',
-          response: { 200: Type.Object({ version: versionSchema }) },
+          response: { 200: Type.Object({ version: versionSchema }, success) },
         },
       },
       async (request) => ({ version: versionEntry(request.baseUrl) }),
@@ -72,7 +69,7 @@ export function addServiceRoutes(app: Api, readiness: () => Promise<Readiness>):
         tags,
         summary: 'Is the process alive',
         description: 'Says yes whenever it can say anything.',
-        response: { 200: Type.Object({ status: Type.Literal('ok') }) },
+        response: { 200: Type.Object({ status: Type.Literal('ok') }, success) },
       },
     },
     async () => ({ status: 'ok' as const }),
@@ -87,7 +84,10 @@ export function addServiceRoutes(app: Api, readiness: () => Promise<Readiness>):
         tags,
         summary: 'Can requests be served',
         description: 'Each thing that the service needs, and how it is; 503 while one is missing.',
-        response: { 200: readinessSchema, 503: readinessSchema },
+        response: {
+          200: Type.Object(readinessMembers, success),
+          503: Type.Object(readinessMembers, { description: 'Not yet, or no longer.' }),
+        },
       },
     },
     async (_request, reply) => {
@@ -106,7 +106,7 @@ export function addServiceRoutes(app: Api, readiness: () => Promise<Readiness>):
         tags,
         summary: 'Show this document',
         description: 'OpenAPI 3.1, written from the routes.',
-        response: { 200: freeObject },
+        response: { 200: Type.Unsafe<Readonly<Record<string, unknown>>>({ ...freeObject, ...success }) },
       },
     },
     async () => {
