@@ -1,0 +1,190 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { BlockList, isIP } from 'node:net';
+import { dirname, join, resolve } from 'node:path';
+import { type Static, Type } from 'typebox';
+import { Fault } from '../base/faults.ts';
+import { parseChecked } from './check.ts';
+import type { Config, SettingOrigin, Settings } from './config.ts';
+import { refuseOpenSecret } from './secrets.ts';
+import { bad, configVariable, type Setting, settingNames, settings } from './settings.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
+const fileSchema = Type.Object(
+  {
+    ...Object.fromEntries(settingNames.map((name) => [settings[name].key, Type.Optional(scalar)])),
+    roles: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String())])),
+    volume_roots: Type.Optional(Type.Array(Type.String({ minLength: 1 }))),
+    volumes: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            name: Type.String({ minLength: 1, maxLength: 255 }),
+            path: Type.String({ minLength: 1 }),
+            type: Type.Union([Type.Literal('Host::Directory'), Type.Literal('Host::Block')]),
+          },
+          { additionalProperties: false },
+        ),
+      ),
+    ),
+    hooks: Type.Optional(
+      Type.Record(
+        Type.String({ minLength: 1 }),
+        Type.Object(
+          {
+            command: Type.Array(Type.String(), { minItems: 1 }),
+            timeout_seconds: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 86_400 })),
+          },
+          { additionalProperties: false },
+        ),
+      ),
+    ),
+    plugins: Type.Optional(Type.Array(Type.String({ minLength: 1 }))),
+  },
+  { additionalProperties: false },
+);
+type ConfigFile = Static<typeof fileSchema>;
+
+const defaultHookTimeoutSeconds = 60;
+
+/**
+ * The only reader of the environment. What the environment says wins over the file, the file over the defaults;
+ * `overrides` (from a command line, under the variables' names) win over everything.
+ * @throws invalid `config.*` naming the setting, its value and what is allowed; forbidden `config.unsafe_noauth`, `config.open_secret`
+ */
+export function readConfig(overrides: Environment = {}, environment: Environment = process.env): Config {
+  const given = Object.fromEntries(
+    Object.entries({ ...environment, ...overrides }).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const file = findFile(given);
+  const content: ConfigFile = file === undefined ? {} : parseChecked(file, readText(file), fileSchema);
+  const fileFolder = dirname(file ?? resolve('karri.yaml'));
+
+  const origins = {} as Record<keyof Settings, SettingOrigin>;
+  const read = <Name extends keyof Settings>(name: Name, stateDir: string): Settings[Name] => {
+    const setting: Setting<Settings[Name]> = settings[name];
+    const origin = findOrigin(setting, given, content);
+    origins[name] = origin;
+    const value = setting.parse(setting.isPath ? toPath(origin, fileFolder, stateDir) : origin.text);
+    if (value === bad) throw badValue(setting, origin, file);
+    return value;
+  };
+  const stateDir = read('stateDir', '');
+  const values = {
+    host: read('host', stateDir),
+    port: read('port', stateDir),
+    stateDir,
+    databaseUrl: read('databaseUrl', stateDir),
+    providersDir: read('providersDir', stateDir),
+    volumesDir: read('volumesDir', stateDir),
+    roles: read('roles', stateDir),
+    auth: read('auth', stateDir),
+    logLevel: read('logLevel', stateDir),
+    logFormat: read('logFormat', stateDir),
+    threads: read('threads', stateDir),
+    workerConcurrency: read('workerConcurrency', stateDir),
+    quotaPlans: read('quotaPlans', stateDir),
+    maxLimit: read('maxLimit', stateDir),
+  };
+  refuseUnsafe(values, origins, file);
+
+  const absolute = (path: string): string => resolve(fileFolder, path);
+  const hooks = Object.entries(content.hooks ?? {}).map(([name, { command, timeout_seconds }]) => {
+    return [name, { command, timeoutMs: (timeout_seconds ?? defaultHookTimeoutSeconds) * 1000 }] as const;
+  });
+  const known = new Set([configVariable, ...settingNames.map((name) => settings[name].variable)]);
+  return deepFreeze({
+    ...values,
+    file,
+    volumeRoots: [values.volumesDir, ...(content.volume_roots ?? []).map(absolute)],
+    volumes: (content.volumes ?? []).map((volume) => ({ ...volume, path: absolute(volume.path) })),
+    hooks: Object.fromEntries(hooks),
+    hookEnvironment: pick(given, ['PATH', 'HOME', 'USER', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR']),
+    plugins: content.plugins ?? [],
+    origins,
+    unknownVariables: Object.keys(given).filter((name) => name.startsWith('KARRI_') && !known.has(name)),
+    readEnvironment: (name: string) => given[name],
+  });
+}
+
+/** `KARRI_CONFIG`, which must then be there, or `karri.yaml` in the state folder where it is. */
+function findFile(given: Environment): string | undefined {
+  const named = given[configVariable];
+  if (named === undefined) {
+    const usual = resolve(given[settings.stateDir.variable] ?? settings.stateDir.fallback, 'karri.yaml');
+    return existsSync(usual) ? usual : undefined;
+  }
+  if (existsSync(named)) return resolve(named);
+  throw new Fault('invalid', 'config.no_file', `${configVariable} names a file that is not there: ${resolve(named)}.`);
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new Fault('invalid', 'config.no_file', `The configuration file ${file} cannot be read.`, { cause });
+  }
+}
+
+function findOrigin({ variable, key, fallback }: Setting<unknown>, given: Environment, content: ConfigFile): SettingOrigin {
+  const fromEnvironment = given[variable];
+  if (fromEnvironment !== undefined) return { from: 'environment', text: fromEnvironment };
+  const fromFile: unknown = Object.entries(content).find(([name]) => name === key)?.[1];
+  if (fromFile !== undefined) return { from: 'file', text: Array.isArray(fromFile) ? fromFile.join(',') : String(fromFile) };
+  return { from: 'default', text: fallback };
+}
+
+function toPath({ from, text }: SettingOrigin, fileFolder: string, stateDir: string): string {
+  if (from === 'default' && text.startsWith('STATE_DIR/')) return join(stateDir, text.slice('STATE_DIR/'.length));
+  return from === 'file' ? resolve(fileFolder, text) : resolve(text);
+}
+
+function badValue(
+  { variable, key, allowed, isSecret }: Setting<unknown>,
+  { from, text }: SettingOrigin,
+  file: string | undefined,
+): Fault {
+  const name = from === 'file' ? `${key} in ${file}` : variable;
+  const shown = isSecret ? 'not usable (its value is not shown)' : JSON.stringify(text);
+  return new Fault('invalid', 'config.bad_value', `${name} is ${shown}; it must be ${allowed}.`, {
+    details: { setting: variable },
+  });
+}
+
+function refuseUnsafe(
+  { auth, host }: Settings,
+  origins: Readonly<Record<keyof Settings, SettingOrigin>>,
+  file: string | undefined,
+): void {
+  if (auth === 'noauth' && !isLoopback(host)) {
+    throw new Fault(
+      'forbidden',
+      'config.unsafe_noauth',
+      `KARRI_AUTH is noauth, which trusts every caller, and KARRI_HOST is ${host}.`,
+      {
+        details: { host },
+        help: 'Listen on a loopback address (127.0.0.1, ::1).',
+      },
+    );
+  }
+  const hasSecret = settingNames.some((name) => settings[name].isSecret && origins[name].from === 'file');
+  if (file !== undefined && hasSecret) refuseOpenSecret(file);
+}
+
+function isLoopback(host: string): boolean {
+  const loopback = new BlockList();
+  loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+  loopback.addAddress('::1', 'ipv6');
+  const version = isIP(host);
+  return version === 0 ? host === 'localhost' : loopback.check(host, version === 6 ? 'ipv6' : 'ipv4');
+}
+
+function pick(from: Environment, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => (from[name] === undefined ? [] : [[name, from[name]]])));
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const member of Object.values(value)) if (typeof member === 'object' && member !== null) deepFreeze(member);
+  return Object.freeze(value);
+}

@@ -1,0 +1,160 @@
+import { availableParallelism } from 'node:os';
+import { logFormats, logLevels, type Role, roles, type Settings } from './config.ts';
+
+/** One setting: drives reading, `karri config show` and the table of the README. */
+export interface Setting<T> {
+  readonly variable: string;
+  /** Its name in the configuration file. */
+  readonly key: string;
+  /** As an operator would write it; empty: not set. `STATE_DIR` stands for the state folder. */
+  readonly fallback: string;
+  readonly meaning: string;
+  /** Completes "must be …". */
+  readonly allowed: string;
+  /** A path: relative to the configuration file it stands in, else to the current folder. */
+  readonly isPath?: boolean;
+  /** Never shown in full. */
+  readonly isSecret?: boolean;
+  /** The value; `bad` when the text is not allowed. */
+  parse(text: string): T | typeof bad;
+}
+
+export const bad = Symbol('bad value');
+
+const path = {
+  allowed: 'a path',
+  isPath: true,
+  parse: (text: string): string | typeof bad => (text === '' || text.includes('\0') ? bad : text),
+};
+
+export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Name]> } = {
+  host: {
+    variable: 'KARRI_HOST',
+    key: 'host',
+    fallback: '127.0.0.1',
+    meaning: 'Address the API listens on',
+    allowed: 'an IP address or a host name',
+    parse: (text) => (/^[\w.:-]+$/.test(text) ? text : bad),
+  },
+  port: {
+    variable: 'KARRI_PORT',
+    key: 'port',
+    fallback: '8799',
+    meaning: 'Port the API listens on; 0 takes a free one',
+    ...wholeNumber(0, 65_535),
+  },
+  stateDir: {
+    variable: 'KARRI_STATE_DIR',
+    key: 'state_dir',
+    fallback: './var',
+    meaning: 'Folder of everything the service keeps on this machine; one running service each',
+    ...path,
+  },
+  databaseUrl: {
+    variable: 'DATABASE_URL',
+    key: 'database_url',
+    fallback: '',
+    meaning:
+      'PostgreSQL server to use (`postgres://user:password@host:port/database`); not set: an embedded one under the state folder',
+    allowed: 'a postgres:// address',
+    isSecret: true,
+    parse: (text) => (text === '' ? undefined : /^postgres(ql)?:$/.test(URL.parse(text)?.protocol ?? '') ? text : bad),
+  },
+  providersDir: {
+    variable: 'KARRI_PROVIDERS_DIR',
+    key: 'providers_dir',
+    fallback: 'STATE_DIR/providers.d',
+    meaning: 'Folder of the provider files, `*.yaml`; read at start and on SIGHUP',
+    ...path,
+  },
+  volumesDir: {
+    variable: 'KARRI_VOLUMES_DIR',
+    key: 'volumes_dir',
+    fallback: 'STATE_DIR/volumes',
+    meaning: 'Each folder in it is a `Host::Directory`, each `*.img`, `*.raw`, `*.qcow2` file a `Host::Block`',
+    ...path,
+  },
+  roles: {
+    variable: 'KARRI_ROLES',
+    key: 'roles',
+    fallback: 'all',
+    meaning: 'What this process does; several processes share one DATABASE_URL',
+    allowed: `all, or some of ${roles.join(', ')}, separated by commas`,
+    parse: parseRoles,
+  },
+  auth: {
+    variable: 'KARRI_AUTH',
+    key: 'auth',
+    fallback: 'noauth',
+    meaning: 'How callers are known. `noauth` trusts anybody, so it is refused on any address but loopback',
+    allowed: 'noauth (keystone and token are not there yet)',
+    parse: (text) => (text === 'noauth' ? text : bad),
+  },
+  logLevel: {
+    variable: 'KARRI_LOG_LEVEL',
+    key: 'log_level',
+    fallback: 'info',
+    meaning: 'The least important lines to log',
+    ...oneOf(logLevels),
+  },
+  logFormat: {
+    variable: 'KARRI_LOG_FORMAT',
+    key: 'log_format',
+    fallback: 'auto',
+    meaning: '`json` lines, short `text` lines, or `auto`: text on a terminal, json elsewhere',
+    ...oneOf(logFormats),
+  },
+  threads: {
+    variable: 'KARRI_THREADS',
+    key: 'threads',
+    fallback: 'auto',
+    meaning: 'Threads that hash, compress and seal; `auto`: one for each CPU',
+    allowed: 'auto or a whole number from 1 to 256',
+    parse: (text) => (text === 'auto' ? Math.min(availableParallelism(), 256) : wholeNumber(1, 256).parse(text)),
+  },
+  workerConcurrency: {
+    variable: 'KARRI_WORKER_CONCURRENCY',
+    key: 'worker_concurrency',
+    fallback: '4',
+    meaning: 'Operations this process carries out at once',
+    ...wholeNumber(1, 64),
+  },
+  quotaPlans: {
+    variable: 'KARRI_QUOTA_PLANS',
+    key: 'quota_plans',
+    fallback: '50',
+    meaning: 'Plans a project may have; -1: any number',
+    ...wholeNumber(-1, 1_000_000_000),
+  },
+  maxLimit: {
+    variable: 'KARRI_MAX_LIMIT',
+    key: 'max_limit',
+    fallback: '1000',
+    meaning: 'Items on one page of a list, at most',
+    ...wholeNumber(1, 100_000),
+  },
+};
+
+export const settingNames = Object.keys(settings) as (keyof Settings)[];
+
+/** Names the configuration file; it cannot stand in it. */
+export const configVariable = 'KARRI_CONFIG';
+
+function parseRoles(text: string): readonly Role[] | typeof bad {
+  if (text === 'all') return roles;
+  const wanted = text.split(',').map((part) => part.trim());
+  if (!wanted.every((part) => roles.some((role) => role === part))) return bad;
+  return roles.filter((role) => wanted.includes(role));
+}
+
+function wholeNumber(min: number, max: number): { allowed: string; parse: (text: string) => number | typeof bad } {
+  const parse = (text: string): number | typeof bad => {
+    const value = /^-?\d{1,12}$/.test(text) ? Number(text) : Number.NaN;
+    return value >= min && value <= max ? value : bad;
+  };
+  return { allowed: `a whole number from ${min} to ${max}`, parse };
+}
+
+function oneOf<T extends string>(values: readonly T[]): { allowed: string; parse: (text: string) => T | typeof bad } {
+  return { allowed: `one of ${values.join(', ')}`, parse: (text) => values.find((value) => value === text) ?? bad };
+}
