@@ -1,0 +1,142 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Knex } from 'knex';
+import { builtInPlugins } from '../../plugins/index.ts';
+import type { Api } from '../api/declare.ts';
+import { createNoauthIdentity } from '../api/identity.ts';
+import { createServer } from '../api/server.ts';
+import type { Clock } from '../base/clock.ts';
+import { faultText } from '../base/faults.ts';
+import type { Log } from '../base/log.ts';
+import type { Config } from '../config/config.ts';
+import { type ProviderConfig, readProviders } from '../config/providers.ts';
+import { createCheckpointStore } from '../db/checkpoint-store.ts';
+import { createOperationLogStore } from '../db/operation-log-store.ts';
+import { createOperationStore } from '../db/operation-store.ts';
+import { createPlanStore } from '../db/plan-store.ts';
+import { createRestoreStore } from '../db/restore-store.ts';
+import { openQueue } from '../jobs/queue.ts';
+import type { PluginContext } from '../plugin/define.ts';
+import { loadPlugins } from '../plugin/load.ts';
+import { createRegistry, type Registry } from '../plugin/registry.ts';
+import { createCheckpointCatalog } from '../protection/checkpoint-catalog.ts';
+import type { ProtectionDeps } from '../protection/deps.ts';
+import { createHookRunner } from '../protection/hook-runner.ts';
+import { createProtection } from '../protection/protection.ts';
+import { openProviderRegistry, type ProviderDefinition } from '../protection/provider-registry.ts';
+
+/** Everything that is built once, from the ground up. */
+export interface House {
+  readonly deps: ProtectionDeps;
+  readonly server: Api;
+  /** Reads the provider files again; on a fault the old ones stay. */
+  reloadProviders(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface BuildOptions {
+  readonly config: Config;
+  readonly knex: Knex;
+  readonly databaseUrl: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The only place that constructs. */
+export async function buildHouse({ config, knex, databaseUrl, clock, log }: BuildOptions): Promise<House> {
+  const registry = await createPluginRegistry(config);
+  const definitions = await defineProviders(config, registry, log);
+  const scratchFolder = join(config.stateDir, 'scratch');
+  mkdirSync(scratchFolder, { recursive: true, mode: 0o700 });
+  for (const root of config.volumeRoots) mkdirSync(root, { recursive: true });
+
+  const providers = await openProviderRegistry(definitions, { registry, log, threads: config.threads, scratchFolder });
+  const ownFolders = definitions.flatMap(({ context }) => context.ownFolders);
+  const protectables = await Promise.all(
+    registry.listProtectables().map(async (plugin) => ({
+      type: plugin.type,
+      parentTypes: plugin.parentTypes,
+      protectable: await plugin.open({}, createContext(config, log, { resolvePath: (path) => path, ownFolders })),
+    })),
+  );
+  const checkpoints = createCheckpointStore(knex);
+  const queue = await openQueue({ connectionString: databaseUrl, log });
+  const deps: ProtectionDeps = {
+    knex,
+    plans: createPlanStore(knex),
+    restores: createRestoreStore(knex),
+    logs: createOperationLogStore(knex),
+    checkpoints,
+    operations: createOperationStore(knex),
+    queue,
+    providers,
+    protectables,
+    catalog: createCheckpointCatalog({ store: checkpoints, clock, log }),
+    commands: createHookRunner(config.hooks, { environment: config.hookEnvironment }),
+    clock,
+    log,
+  };
+  const server = await createServer({
+    protection: createProtection(deps, { plans: config.quotaPlans }),
+    identity: createNoauthIdentity(),
+    log,
+    readiness: async () => {
+      try {
+        await knex.raw('select 1');
+        return { ready: true, checks: { database: 'ok' } };
+      } catch (error) {
+        return { ready: false, checks: { database: faultText(error) } };
+      }
+    },
+    maxLimit: config.maxLimit,
+  });
+
+  return {
+    deps,
+    server,
+    async reloadProviders() {
+      await providers.replace(await defineProviders(config, registry, log));
+    },
+    async close() {
+      await queue.close();
+      await providers.close();
+      for (const { protectable } of protectables) await protectable.close();
+    },
+  };
+}
+
+export async function createPluginRegistry(config: Config): Promise<Registry> {
+  return createRegistry([...builtInPlugins, ...(await loadPlugins(config.plugins))]);
+}
+
+/** The enabled providers, as the protection floor wants them. */
+async function defineProviders(config: Config, registry: Registry, log: Log): Promise<ProviderDefinition[]> {
+  const enabled = (await readProviders(config.providersDir, config.readEnvironment)).filter(({ enabled }) => enabled);
+  const ownFolders = listOwnFolders(config, registry, log, enabled);
+  return enabled.map(({ id, name, description, bank, key, protections, resolvePath }) => ({
+    id,
+    name,
+    description,
+    bank,
+    key,
+    protections,
+    context: createContext(config, log.child({ provider: name }), { resolvePath, ownFolders }),
+  }));
+}
+
+/** Where this service writes: no volume may hold one of these, or a protect would read what it writes. */
+function listOwnFolders(config: Config, registry: Registry, log: Log, providers: readonly ProviderConfig[]): string[] {
+  const banks = providers.flatMap(({ bank, resolvePath }) => {
+    const context = createContext(config, log, { resolvePath, ownFolders: [] });
+    return registry.getBank(bank.plugin).listOwnFolders?.(bank.config, context) ?? [];
+  });
+  return [join(config.stateDir, 'postgres'), join(config.stateDir, 'scratch'), config.providersDir, ...banks];
+}
+
+export function createContext(
+  config: Config,
+  log: Log,
+  own: Pick<PluginContext, 'resolvePath' | 'ownFolders'>,
+): PluginContext {
+  return { log, readEnvironment: config.readEnvironment, volumeRoots: config.volumeRoots, ...own };
+}

@@ -1,0 +1,41 @@
+import type { Knex } from 'knex';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Config } from '../config/config.ts';
+import { createWorkerStore } from '../db/worker-store.ts';
+import { startWorker } from '../jobs/worker.ts';
+import { createFlows } from '../protection/protection.ts';
+import type { House } from './build.ts';
+
+/** Something that runs until it is told to stop. */
+export interface Running {
+  stop(): Promise<void>;
+}
+
+export interface ListeningApi extends Running {
+  /** `http://127.0.0.1:8799` */
+  readonly url: string;
+}
+
+/** What a stopping worker waits for running operations before it hands them back. */
+const stopGraceMs = 10_000;
+
+export function startWorkerRole(house: House, options: { knex: Knex; databaseUrl: string; config: Config; clock: Clock; log: Log }): Promise<Running> {
+  return startWorker({
+    knex: options.knex,
+    connectionString: options.databaseUrl,
+    queue: house.deps.queue,
+    operations: house.deps.operations,
+    workers: createWorkerStore(options.knex),
+    flows: createFlows(house.deps),
+    concurrency: options.config.workerConcurrency,
+    stopGraceMs,
+    clock: options.clock,
+    log: options.log,
+  });
+}
+
+export async function startApiRole(house: House, { host, port }: { host: string; port: number }): Promise<ListeningApi> {
+  const url = await house.server.listen({ host, port });
+  return { url, stop: () => house.server.close() };
+}
