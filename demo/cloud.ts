@@ -29,9 +29,10 @@ export interface Hook {
 /** The one thing the clouds share: a filesystem bank, the file that describes the provider, its key. */
 export async function createSharedProvider(dir: string): Promise<string> {
   const providersDir = join(dir, 'providers.d');
-  mkdirSync(join(dir, 'bank'), { recursive: true });
+  const bankDir = join(dir, 'bank');
+  mkdirSync(bankDir);
   mkdirSync(providersDir);
-  await run(process.execPath, [karri, 'provider', 'init', 'north', '--dir', providersDir, '--bank', join(dir, 'bank')]);
+  await run(process.execPath, [karri, 'provider', 'init', 'north', '--dir', providersDir, '--path', bankDir]);
   return providersDir;
 }
 

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { findBanned } from './kit/banned.ts';
 import { faultDocument, looksLikeCode, surveyFaults } from './kit/fault-list.ts';
+import { withSettings } from './kit/settings-table.ts';
 import { absolutePath, readSource, readTree } from './kit/source-tree.ts';
 
 const code = readTree(['src', 'plugins', 'migrations', 'openapi', 'demo', 'test'], /\.ts$/);
@@ -81,6 +82,10 @@ describe('documents', () => {
     const places = [...map.matchAll(/^\| `([^`]+)` \|/gm)].map(([, place = '']) => place);
     expect(places.length).toBeGreaterThan(10);
     expect(places.filter((place) => !existsSync(absolutePath(place)))).toEqual([]);
+  });
+
+  test('the table of settings in the README is that of the code (npm run docs:write)', () => {
+    expect(readSource('README.md')).toBe(withSettings(readSource('README.md')));
   });
 
   test('every linked file exists', () => {
