@@ -30,7 +30,7 @@ const bans: readonly Ban[] = [
   {
     why: 'waiting is `sleep` of base/clock',
     except: /^src\/base\/clock\.ts$/,
-    matches: (node, source) => isSleepByHand(node, source) || isImportOf(node, 'node:timers/promises'),
+    matches: (node, source) => isSleepByHand(node, source) || isImportOfSleep(node),
   },
   {
     why: 'chance comes from node:crypto; jitter between retries alone may be cheap',
@@ -66,6 +66,8 @@ function isSleepByHand(node: ts.Node, source: ts.SourceFile): boolean {
   );
 }
 
-function isImportOf(node: ts.Node, name: string): boolean {
-  return ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier) && node.moduleSpecifier.text === name;
+function isImportOfSleep(node: ts.Node): boolean {
+  if (!ts.isImportSpecifier(node) || (node.propertyName ?? node.name).text !== 'setTimeout') return false;
+  const { moduleSpecifier } = node.parent.parent.parent;
+  return ts.isStringLiteral(moduleSpecifier) && moduleSpecifier.text === 'node:timers/promises';
 }
