@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { cp, lstat, mkdir, open, readdir, readFile, readlink, rename, rm, stat } from 'node:fs/promises';
+import { cp, lstat, mkdtemp, open, readdir, readFile, readlink, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault } from '../../src/base/faults.ts';
 import { newId } from '../../src/base/ids.ts';
@@ -26,7 +26,7 @@ export type MoverCall =
   | { readonly call: 'verify'; readonly snapshot: string; readonly percent: number }
   | { readonly call: 'forget'; readonly snapshot: string };
 
-export function createFakeMover(folder: string): FakeMover {
+function createFakeMover(folder: string): FakeMover {
   const calls: MoverCall[] = [];
   const written = new Map<string, Written>();
   let restoreFault: Fault | undefined;
@@ -155,7 +155,5 @@ async function add(path: string, name: string, hash: Hash, figures: { sizeBytes:
 
 /** A fake mover with a folder of its own inside the given one. */
 export async function makeFakeMover(inside: string): Promise<FakeMover> {
-  const folder = join(inside, 'fake-bank');
-  await mkdir(folder);
-  return createFakeMover(folder);
+  return createFakeMover(await mkdtemp(join(inside, 'fake-bank-')));
 }

@@ -13,11 +13,11 @@ import type { Target } from './target.ts';
  *
  *     <target>.partial-<tag>/
  *       restored-<random>   what the mover made and compared
- *       result.json         written after that: which entry it is (inode), and what the restore returns
+ *       result.json         written after that: which entry it is, and what the restore returns
  *       replaced            the old target, between the two renames of an overwrite
  *
  * Order: restored → result.json → (target → replaced) → restored → target → replaced removed. The folder itself stays
- * until the step's outcome is recorded: the inode in result.json is how a retry knows the target for its own.
+ * until the step's outcome is recorded: the identity in result.json is how a retry knows the target for its own.
  */
 export interface Staging<Result> {
   /** What an earlier attempt has finished; undefined when there is nothing to go on from. */
@@ -34,7 +34,7 @@ export interface Staging<Result> {
 
 interface Kept<Result> {
   readonly entry: string;
-  readonly inode: string;
+  readonly identity: string;
   readonly result: Result;
 }
 
@@ -50,15 +50,15 @@ export function createStaging<Result>(target: Target, subject: string): Staging<
     if (text === undefined) return undefined;
     const kept = JSON.parse(text) as Kept<Result>;
     const places = [target.path, join(folder, kept.entry)];
-    for (const place of places) if ((await findInode(place)) === kept.inode) return kept;
+    for (const place of places) if ((await findIdentity(place)) === kept.identity) return kept;
     return undefined;
   };
 
   const discard = async (): Promise<void> => {
-    if ((await findInode(replacedPath)) !== undefined) {
-      const standing = await findInode(target.path);
+    if ((await findIdentity(replacedPath)) !== undefined) {
+      const standing = await findIdentity(target.path);
       if (standing === undefined) await rename(replacedPath, target.path);
-      else if (standing !== (await findKept())?.inode) {
+      else if (standing !== (await findKept())?.identity) {
         throw new Fault(
           'conflict',
           'host.swap_disturbed',
@@ -80,8 +80,8 @@ export function createStaging<Result>(target: Target, subject: string): Staging<
       return join(folder, `restored-${newId().slice(0, 8)}`);
     },
     keepResult: async (madePath, result) => {
-      const inode = await findInode(madePath);
-      const kept = { entry: madePath.slice(folder.length + 1), inode, result };
+      const identity = await findIdentity(madePath);
+      const kept = { entry: madePath.slice(folder.length + 1), identity, result };
       await writeDurably(resultPath, JSON.stringify(kept));
       await syncFolder(folder);
     },
@@ -89,11 +89,11 @@ export function createStaging<Result>(target: Target, subject: string): Staging<
       const kept = await findKept();
       if (kept === undefined) throw new Fault('internal', 'host.nothing_staged', `Nothing was restored for ${target.path}.`);
       const made = join(folder, kept.entry);
-      const standing = await findInode(target.path);
-      if (standing !== kept.inode) {
+      const standing = await findIdentity(target.path);
+      if (standing !== kept.identity) {
         if (standing !== undefined && target.overwrite) await stepAside(target.path, replacedPath);
         await giveName(made, target).catch(async (error: unknown) => {
-          if ((await findInode(replacedPath)) !== undefined) await rename(replacedPath, target.path);
+          if ((await findIdentity(replacedPath)) !== undefined) await rename(replacedPath, target.path);
           throw error;
         });
         await syncFolder(join(folder, '..'));
@@ -140,10 +140,13 @@ export function targetExists(path: string, cause?: unknown): Fault {
   });
 }
 
-/** Tells the entries beside each other apart, across renames and, unlike the device number, across reboots. */
-async function findInode(path: string): Promise<string | undefined> {
+/**
+ * Tells the entries beside each other apart, across renames and, unlike the device number, across reboots. A file system
+ * gives the inode of what was removed to the next that is made, so the time of birth goes in too.
+ */
+async function findIdentity(path: string): Promise<string | undefined> {
   const stats = await lstat(path, { bigint: true }).catch(undefinedWhenAbsent);
-  return stats?.ino.toString();
+  return stats === undefined ? undefined : `${stats.ino}@${stats.birthtimeNs}`;
 }
 
 async function writeDurably(path: string, text: string): Promise<void> {
