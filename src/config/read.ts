@@ -48,15 +48,18 @@ type ConfigFile = Static<typeof fileSchema>;
 
 const defaultHookTimeoutSeconds = 60;
 
+/** The environment of this process, as it is now; nothing else asks for it. */
+export function readEnvironment(): Environment {
+  return { ...process.env };
+}
+
 /**
- * The only reader of the environment. What the environment says wins over the file, the file over the defaults;
+ * What the environment says wins over the file, the file over the defaults;
  * `overrides` (from a command line, under the variables' names) win over everything.
  * @throws invalid `config.*` naming the setting, its value and what is allowed; forbidden `config.unsafe_noauth`, `config.open_secret`
  */
-export function readConfig(overrides: Environment = {}, environment: Environment = process.env): Config {
-  const given = Object.fromEntries(
-    Object.entries({ ...environment, ...overrides }).filter(([, value]) => value !== undefined && value !== ''),
-  );
+export function readConfig(overrides: Environment = {}, environment: Environment = readEnvironment()): Config {
+  const given = { ...withoutEmpty(environment), ...withoutEmpty(overrides) };
   const file = findFile(given);
   const content: ConfigFile = file === undefined ? {} : parseChecked(file, readText(file), fileSchema);
   const fileFolder = dirname(file ?? resolve('karri.yaml'));
@@ -106,6 +109,11 @@ export function readConfig(overrides: Environment = {}, environment: Environment
     unknownVariables: Object.keys(given).filter((name) => name.startsWith('KARRI_') && !known.has(name)),
     readEnvironment: (name: string) => given[name],
   });
+}
+
+/** A variable that is set to nothing is not set. */
+function withoutEmpty(values: Environment): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(values).flatMap(([name, value]) => (value ? [[name, value]] : [])));
 }
 
 /** `KARRI_CONFIG`, which must then be there, or `karri.yaml` in the state folder where it is. */

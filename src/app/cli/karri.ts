@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+import { readEnvironment } from '../../config/read.ts';
+import { runCommand } from './run.ts';
+
+process.exitCode = await runCommand(process.argv.slice(2), {
+  out: process.stdout,
+  err: process.stderr,
+  environment: readEnvironment(),
+});
