@@ -2,9 +2,9 @@
 
 export { throwIfAborted } from '../base/abort.ts';
 export { canonicalJson, type Json } from '../base/canonical-json.ts';
+export { isoTime, systemClock } from '../base/clock.ts';
 export { Fault, type FaultKind, faultText, isFault, toFault } from '../base/faults.ts';
 export { canonicalUuid, isUuidLike, newId, uuidV5 } from '../base/ids.ts';
-export { isoTime, systemClock } from '../base/clock.ts';
 export type { Log } from '../base/log.ts';
 export { joinBody } from '../storage/body.ts';
 export { existsFault, missingFault, shortFault, storeFault, tooLargeFault } from '../storage/faults.ts';

@@ -38,8 +38,12 @@ export function shortFault(where: string, key: string, wantedBytes: number, gotB
 }
 
 export function tooLargeFault(where: string, key: string, sizeBytes: number, maxBytes: number): StoreFault {
-  return storeFault('storage.too_large', `The object ${key} in ${where} has ${sizeBytes} bytes; at most ${maxBytes} make sense.`, {
-    details: { key, size_bytes: sizeBytes, max_bytes: maxBytes },
-    help: 'It was not written by Karri as it stands. Run a check of the repository.',
-  });
+  return storeFault(
+    'storage.too_large',
+    `The object ${key} in ${where} has ${sizeBytes} bytes; at most ${maxBytes} make sense.`,
+    {
+      details: { key, size_bytes: sizeBytes, max_bytes: maxBytes },
+      help: 'It was not written by Karri as it stands. Run a check of the repository.',
+    },
+  );
 }

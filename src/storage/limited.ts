@@ -1,5 +1,14 @@
 import { createLimit, type Limit } from '../base/limit.ts';
-import type { Body, CallOptions, GetOptions, ListOptions, ObjectEntry, ObjectStat, ObjectStore, PutOptions } from './object-store.ts';
+import type {
+  Body,
+  CallOptions,
+  GetOptions,
+  ListOptions,
+  ObjectEntry,
+  ObjectStat,
+  ObjectStore,
+  PutOptions,
+} from './object-store.ts';
 
 /** At most `width` calls are under way at once; the rest wait in order. A listing holds a place only while it fetches. */
 export function createLimitedStore(store: ObjectStore, width: number): ObjectStore {

@@ -1,7 +1,16 @@
 import type { Clock } from '../base/clock.ts';
 import { toFault } from '../base/faults.ts';
 import { bodySizeBytes } from './body.ts';
-import type { Body, CallOptions, GetOptions, ListOptions, ObjectEntry, ObjectStat, ObjectStore, PutOptions } from './object-store.ts';
+import type {
+  Body,
+  CallOptions,
+  GetOptions,
+  ListOptions,
+  ObjectEntry,
+  ObjectStat,
+  ObjectStore,
+  PutOptions,
+} from './object-store.ts';
 
 export interface StoreCall {
   readonly operation: 'put' | 'get' | 'stat' | 'list' | 'delete';

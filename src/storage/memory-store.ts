@@ -2,7 +2,16 @@ import { throwIfAborted } from '../base/abort.ts';
 import { bodyParts } from './body.ts';
 import { existsFault, missingFault, shortFault, tooLargeFault } from './faults.ts';
 import { checkKey, checkPrefix } from './keys.ts';
-import type { Body, CallOptions, GetOptions, ListOptions, ObjectEntry, ObjectStat, ObjectStore, PutOptions } from './object-store.ts';
+import type {
+  Body,
+  CallOptions,
+  GetOptions,
+  ListOptions,
+  ObjectEntry,
+  ObjectStat,
+  ObjectStore,
+  PutOptions,
+} from './object-store.ts';
 
 /** Objects in a map of this process: for tests, and as the plainest reading of the laws. */
 export function createMemoryStore(options: { readonly conditionalPut?: boolean } = {}): ObjectStore {
@@ -59,7 +68,7 @@ class MemoryStore implements ObjectStore {
   }
 
   async delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
-    keys.forEach(checkKey);
+    for (const key of keys) checkKey(key);
     throwIfAborted(options.signal);
     for (const key of keys) this.#objects.delete(key);
   }

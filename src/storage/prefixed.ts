@@ -1,6 +1,15 @@
 import { Fault } from '../base/faults.ts';
 import { checkKey, checkPrefix } from './keys.ts';
-import type { Body, CallOptions, GetOptions, ListOptions, ObjectEntry, ObjectStat, ObjectStore, PutOptions } from './object-store.ts';
+import type {
+  Body,
+  CallOptions,
+  GetOptions,
+  ListOptions,
+  ObjectEntry,
+  ObjectStat,
+  ObjectStore,
+  PutOptions,
+} from './object-store.ts';
 
 /**
  * A view on the part of a store below one folder, in which keys begin at the root. `prefix` is a key and a slash.

@@ -2,7 +2,16 @@ import { faultText, isFault } from '../base/faults.ts';
 import type { Log } from '../base/log.ts';
 import { type RetryOptions, retry } from '../base/retry.ts';
 import { joinBody } from './body.ts';
-import type { Body, CallOptions, GetOptions, ListOptions, ObjectEntry, ObjectStat, ObjectStore, PutOptions } from './object-store.ts';
+import type {
+  Body,
+  CallOptions,
+  GetOptions,
+  ListOptions,
+  ObjectEntry,
+  ObjectStat,
+  ObjectStore,
+  PutOptions,
+} from './object-store.ts';
 
 export interface RetryingOptions {
   readonly log: Log;
@@ -30,7 +39,11 @@ class RetryingStore implements ObjectStore {
       firstDelayMs: options.firstDelayMs ?? 250,
       maxDelayMs: options.maxDelayMs ?? 15_000,
       onRetry: (attempt, delayMs, error) =>
-        options.log.warn(`The bank is tried again: ${faultText(error)}`, { attempt, delay_ms: Math.round(delayMs), bank: store.description }),
+        options.log.warn(`The bank is tried again: ${faultText(error)}`, {
+          attempt,
+          delay_ms: Math.round(delayMs),
+          bank: store.description,
+        }),
     };
   }
 

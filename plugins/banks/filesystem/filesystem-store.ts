@@ -127,7 +127,7 @@ class FilesystemStore implements ObjectStore {
   }
 
   async delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
-    keys.forEach(checkKey);
+    for (const key of keys) checkKey(key);
     throwIfAborted(options.signal);
     let first: unknown;
     const folders = new Set<string>();
@@ -142,7 +142,8 @@ class FilesystemStore implements ObjectStore {
       }
     }
     // Deleted means deleted after a power cut as well: whoever deletes in an order relies on it.
-    for (const folder of folders) await syncFolder(folder).catch((error: unknown) => (first ??= fileFault(error, this.#root, folder)));
+    for (const folder of folders)
+      await syncFolder(folder).catch((error: unknown) => (first ??= fileFault(error, this.#root, folder)));
     if (first !== undefined) throw first;
   }
 
@@ -179,7 +180,13 @@ class FilesystemStore implements ObjectStore {
     for (let path = join(this.#root, folder); path.length >= made.length; path = dirname(path)) await syncFolder(dirname(path));
   }
 
-  async #readInto(target: Buffer, file: FileHandle, offset: number, key: string, signal: AbortSignal | undefined): Promise<Buffer> {
+  async #readInto(
+    target: Buffer,
+    file: FileHandle,
+    offset: number,
+    key: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Buffer> {
     let done = 0;
     while (done < target.length) {
       throwIfAborted(signal);
@@ -192,10 +199,14 @@ class FilesystemStore implements ObjectStore {
 
   async #putFault(error: unknown, key: string): Promise<Fault> {
     if (['EEXIST', 'ENOTDIR', 'EISDIR', 'ENOTEMPTY'].includes(errnoOf(error) ?? '')) {
-      return storeFault('storage.bad_key', `${key} cannot be stored in ${this.description}: a key there is its folder, or it is one.`, {
-        details: { key },
-        cause: error,
-      });
+      return storeFault(
+        'storage.bad_key',
+        `${key} cannot be stored in ${this.description}: a key there is its folder, or it is one.`,
+        {
+          details: { key },
+          cause: error,
+        },
+      );
     }
     const fault = await this.#fault(error, key);
     if (fault.code !== 'storage.missing') return fault;

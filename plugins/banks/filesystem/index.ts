@@ -13,5 +13,6 @@ export default defineBankPlugin({
     },
     { additionalProperties: false },
   ),
+  listOwnFolders: (config, context) => [context.resolvePath(config.path)],
   open: (config, context) => openFilesystemStore(context.resolvePath(config.path)),
 });

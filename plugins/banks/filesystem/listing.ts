@@ -49,7 +49,8 @@ function mayHold(folder: string, prefix: string, startAfter: string): boolean {
 
 function runOfFiles(names: readonly string[], from: number): readonly string[] {
   const run: string[] = [];
-  for (let index = from; index < names.length && run.length < 64 && !names[index]?.endsWith('/'); index++) run.push(names[index] ?? '');
+  for (let index = from; index < names.length && run.length < 64 && !names[index]?.endsWith('/'); index++)
+    run.push(names[index] ?? '');
   return run;
 }
 

@@ -27,7 +27,11 @@ export interface Bucket {
   readonly description: string;
   send<T>(key: string | undefined, call: (attempt: Attempt) => Promise<T>, signal?: AbortSignal): Promise<T>;
   /** `key` is the full key. @throws {Fault} `storage.exists` with `ifAbsent` where the store honours it */
-  put(key: string, body: Buffer, options: { readonly ifAbsent: boolean; readonly signal?: AbortSignal | undefined }): Promise<void>;
+  put(
+    key: string,
+    body: Buffer,
+    options: { readonly ifAbsent: boolean; readonly signal?: AbortSignal | undefined },
+  ): Promise<void>;
 }
 
 export function createBucket(config: S3Config, credentials: Credentials): Bucket {
@@ -45,7 +49,10 @@ export function createBucket(config: S3Config, credentials: Credentials): Bucket
       throwIfAborted(signal);
       const deadline = createDeadline(timeoutMs);
       try {
-        return await call({ abortSignal: AbortSignal.any(signal ? [deadline.signal, signal] : [deadline.signal]), allow: deadline.allow });
+        return await call({
+          abortSignal: AbortSignal.any(signal ? [deadline.signal, signal] : [deadline.signal]),
+          allow: deadline.allow,
+        });
       } catch (error) {
         // The SDK has just learned the bank's clock and signs by it from now on.
         if (first && readError(error).clockCorrected && !signal?.aborted) continue;

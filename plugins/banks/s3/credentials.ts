@@ -12,7 +12,10 @@ export async function readCredentials(config: S3Config, context: PluginContext):
   const { credentials_file: file, access_key_env: accessName, secret_key_env: secretName } = config;
   if (file !== undefined) return readCredentialsFile(context.resolvePath(file));
   if (accessName === undefined || secretName === undefined) {
-    throw credentialsFault('The S3 bank has no keys.', 'Give bank.config.credentials_file, or access_key_env and secret_key_env.');
+    throw credentialsFault(
+      'The S3 bank has no keys.',
+      'Give bank.config.credentials_file, or access_key_env and secret_key_env.',
+    );
   }
   return { accessKeyId: readVariable(context, accessName), secretAccessKey: readVariable(context, secretName) };
 }
@@ -47,16 +50,24 @@ async function readCredentialsFile(path: string): Promise<Credentials> {
     mode = (await stat(path)).mode;
     text = await readFile(path, 'utf8');
   } catch (error) {
-    throw credentialsFault(`The credentials file ${path} cannot be read.`, 'Correct bank.config.credentials_file of the provider.', error);
+    throw credentialsFault(
+      `The credentials file ${path} cannot be read.`,
+      'Correct bank.config.credentials_file of the provider.',
+      error,
+    );
   }
-  if ((mode & 0o007) !== 0) throw credentialsFault(`Everybody on this host can reach the credentials file ${path}.`, `Run: chmod 600 ${path}`);
+  if ((mode & 0o007) !== 0)
+    throw credentialsFault(`Everybody on this host can reach the credentials file ${path}.`, `Run: chmod 600 ${path}`);
   return parseCredentials(text, path);
 }
 
 function readVariable(context: PluginContext, name: string): string {
   const value = context.readEnvironment(name);
   if (value) return value;
-  throw credentialsFault(`The environment variable ${name} is not set.`, 'The S3 bank takes a key from it: set it, or use credentials_file.');
+  throw credentialsFault(
+    `The environment variable ${name} is not set.`,
+    'The S3 bank takes a key from it: set it, or use credentials_file.',
+  );
 }
 
 function credentialsFault(message: string, help: string, cause?: unknown): Fault {

@@ -38,10 +38,9 @@ async function deleteMany(bucket: Bucket, keys: readonly string[], signal: Abort
   const answer = await bucket.send(
     what,
     ({ abortSignal }) =>
-      bucket.client.send(
-        new DeleteObjectsCommand({ Bucket: bucket.name, Delete: { Objects: keys.map((Key) => ({ Key })) } }),
-        { abortSignal },
-      ),
+      bucket.client.send(new DeleteObjectsCommand({ Bucket: bucket.name, Delete: { Objects: keys.map((Key) => ({ Key })) } }), {
+        abortSignal,
+      }),
     signal,
   );
   const errors = (answer.Errors ?? []).filter((error) => error.Code !== 'NoSuchKey');
@@ -51,12 +50,21 @@ async function deleteMany(bucket: Bucket, keys: readonly string[], signal: Abort
   return errors.map(({ Code = 'InternalError', Message = '', Key = '' }) => {
     const httpStatusCode = statusOfCode[Code] ?? 500;
     const error = Object.assign(new Error(Message), { name: Code, $metadata: { httpStatusCode } });
-    return s3Fault(error, { where: bucket.description, bucket: bucket.name, region: bucket.region, key: Key, clock: bucket.clock }, signal);
+    return s3Fault(
+      error,
+      { where: bucket.description, bucket: bucket.name, region: bucket.region, key: Key, clock: bucket.clock },
+      signal,
+    );
   });
 }
 
 // The errors inside a multi-delete have a code but no status of their own.
-const statusOfCode: Readonly<Record<string, number>> = { AccessDenied: 403, SlowDown: 503, ServiceUnavailable: 503, InvalidRequest: 400 };
+const statusOfCode: Readonly<Record<string, number>> = {
+  AccessDenied: 403,
+  SlowDown: 503,
+  ServiceUnavailable: 503,
+  InvalidRequest: 400,
+};
 
 async function deleteSingles(bucket: Bucket, keys: readonly string[], signal: AbortSignal | undefined): Promise<unknown[]> {
   const failures: unknown[] = [];

@@ -54,11 +54,15 @@ export function s3Fault(error: unknown, call: FailedCall, signal: AbortSignal | 
   if (status === 404) return missingFault(call.where, call.key ?? '', error);
   if (status === 412) return existsFault(call.where, call.key ?? '', error);
   if (/^(QuotaExceeded|InsufficientStorage|XMinioStorageFull|EntityTooLarge)$/.test(name) || status === 507) {
-    return storeFault('storage.full', `The bank has no room for ${what} (${name}).`, { ...options, help: 'Raise the quota or the size limit of the bucket.' });
+    return storeFault('storage.full', `The bank has no room for ${what} (${name}).`, {
+      ...options,
+      help: 'Raise the quota or the size limit of the bucket.',
+    });
   }
   if (name === 'RequestTimeTooSkewed') {
     const { bankMs, oursMs } = call.clock;
-    const clocks = bankMs === undefined || oursMs === undefined ? '' : ` Its clock says ${isoTime(bankMs)}, ours ${isoTime(oursMs)}.`;
+    const clocks =
+      bankMs === undefined || oursMs === undefined ? '' : ` Its clock says ${isoTime(bankMs)}, ours ${isoTime(oursMs)}.`;
     return storeFault('storage.refused', `The bank refuses ${what}: the clocks differ too much.${clocks}`, {
       ...options,
       help: 'Set the clock of this host or of the bank (NTP).',
@@ -75,7 +79,8 @@ export function s3Fault(error: unknown, call: FailedCall, signal: AbortSignal | 
   if (status === 429 || status === 503 || /^(SlowDown|TooManyRequests|RequestLimitExceeded|Throttling)/.test(name)) {
     return storeFault('storage.throttled', `The bank asks to slow down (${status} ${name}) at ${what}.`, options);
   }
-  if (name === 'RequestTimeout') return storeFault('storage.unreachable', `The bank waited too long for the bytes of ${what}.`, options);
+  if (name === 'RequestTimeout')
+    return storeFault('storage.unreachable', `The bank waited too long for the bytes of ${what}.`, options);
   // 409: another conditional put of the key is under way; the next try finds it taken, or wins.
   const again = status >= 500 || status === 409 || status < 300;
   return storeFault('storage.failed', `The bank answered ${status} ${name} at ${what}: ${seen.message}`, {
@@ -104,7 +109,8 @@ function refusedFault(seen: S3Error, what: string, options: Options): Fault {
   const help: Readonly<Record<string, string>> = {
     InvalidAccessKeyId: 'The bank does not know the access key: correct access_key in the credentials file.',
     SignatureDoesNotMatch: 'The secret key is wrong for this access key: correct secret_key in the credentials file.',
-    AccessDenied: 'The key has no right to this: allow it to list the bucket and to get, put and delete objects under the prefix.',
+    AccessDenied:
+      'The key has no right to this: allow it to list the bucket and to get, put and delete objects under the prefix.',
   };
   return storeFault('storage.refused', `The bank refuses ${what} (${seen.status} ${seen.name}).`, {
     ...options,

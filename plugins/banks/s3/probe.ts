@@ -14,7 +14,9 @@ export async function probeS3(bucket: Bucket, scratch: string, signal: AbortSign
   const probe: Probe = { bucket, scratch, signal };
   return [
     await probeDigest(probe, 'Content-MD5', { ContentMD5: createHash('md5').update('other bytes').digest('base64') }),
-    await probeDigest(probe, 'x-amz-checksum-sha256', { ChecksumSHA256: createHash('sha256').update('other bytes').digest('base64') }),
+    await probeDigest(probe, 'x-amz-checksum-sha256', {
+      ChecksumSHA256: createHash('sha256').update('other bytes').digest('base64'),
+    }),
     payloadFinding(bucket),
     await probeMultiDelete(probe),
     await probeVersioning(probe),
@@ -29,14 +31,19 @@ interface Probe {
   readonly signal: AbortSignal | undefined;
 }
 
-async function probeDigest({ bucket, scratch, signal }: Probe, header: string, wrong: Partial<PutObjectCommandInput>): Promise<Finding> {
+async function probeDigest(
+  { bucket, scratch, signal }: Probe,
+  header: string,
+  wrong: Partial<PutObjectCommandInput>,
+): Promise<Finding> {
   const key = `${scratch}/digest`;
   const name = `a wrong ${header} is refused`;
   const therefore = 'not relied on: every byte is sealed, and checked when it is read';
   try {
     await bucket.send(
       key,
-      ({ abortSignal }) => bucket.client.send(new PutObjectCommand({ Bucket: bucket.name, Key: key, Body: 'bytes', ...wrong }), { abortSignal }),
+      ({ abortSignal }) =>
+        bucket.client.send(new PutObjectCommand({ Bucket: bucket.name, Key: key, Body: 'bytes', ...wrong }), { abortSignal }),
       signal,
     );
     return { name, outcome: 'no', seen: 'the object was stored', therefore };
@@ -51,8 +58,12 @@ function payloadFinding(bucket: Bucket): Finding {
   return {
     name: 'bodies may be sent unsigned',
     outcome: bucket.signsPayload ? 'unknown' : 'yes',
-    seen: bucket.signsPayload ? 'not tried: plain HTTP beyond this host, or payload_signing: signed' : 'taken with UNSIGNED-PAYLOAD',
-    therefore: bucket.signsPayload ? 'signs a digest of every body (0.6 ms/MiB)' : 'sends bodies unsigned, trailers and checksums never',
+    seen: bucket.signsPayload
+      ? 'not tried: plain HTTP beyond this host, or payload_signing: signed'
+      : 'taken with UNSIGNED-PAYLOAD',
+    therefore: bucket.signsPayload
+      ? 'signs a digest of every body (0.6 ms/MiB)'
+      : 'sends bodies unsigned, trailers and checksums never',
   };
 }
 
@@ -62,13 +73,21 @@ async function probeMultiDelete({ bucket, scratch, signal }: Probe): Promise<Fin
     const answer = await bucket.send(
       scratch,
       ({ abortSignal }) =>
-        bucket.client.send(new DeleteObjectsCommand({ Bucket: bucket.name, Delete: { Objects: [{ Key: `${scratch}/digest` }] } }), {
-          abortSignal,
-        }),
+        bucket.client.send(
+          new DeleteObjectsCommand({ Bucket: bucket.name, Delete: { Objects: [{ Key: `${scratch}/digest` }] } }),
+          {
+            abortSignal,
+          },
+        ),
       signal,
     );
     const fine = answer.Deleted?.length === 1;
-    return { name, outcome: fine ? 'yes' : 'broken', seen: fine ? 'with Content-MD5' : 'it did not say what it deleted', therefore: 'uses it' };
+    return {
+      name,
+      outcome: fine ? 'yes' : 'broken',
+      seen: fine ? 'with Content-MD5' : 'it did not say what it deleted',
+      therefore: 'uses it',
+    };
   } catch (error) {
     if (isFault(error) && error.kind === 'cancelled') throw error;
     return { name, outcome: 'no', seen: seenOf(error), therefore: 'deletes one by one, 8 at once' };
@@ -101,8 +120,15 @@ async function probeObjectLock({ bucket, signal }: Probe): Promise<Finding> {
     );
     if (lock?.ObjectLockEnabled !== 'Enabled') return { name, outcome: 'no', seen: 'not switched on', therefore: noLock };
     const rule = lock.Rule?.DefaultRetention;
-    const kept = rule ? `every object is locked (${rule.Mode}) for ${rule.Days ?? rule.Years} ${rule.Days ? 'days' : 'years'}` : 'on, without a default rule';
-    return { name, outcome: 'yes', seen: kept, therefore: 'works: objects are written once; deleted ones free their room when the lock ends' };
+    const kept = rule
+      ? `every object is locked (${rule.Mode}) for ${rule.Days ?? rule.Years} ${rule.Days ? 'days' : 'years'}`
+      : 'on, without a default rule';
+    return {
+      name,
+      outcome: 'yes',
+      seen: kept,
+      therefore: 'works: objects are written once; deleted ones free their room when the lock ends',
+    };
   } catch (error) {
     return unanswered(name, error, noLock);
   }
@@ -111,7 +137,8 @@ async function probeObjectLock({ bucket, signal }: Probe): Promise<Finding> {
 function clockFinding({ clock }: Bucket): Finding {
   const name = 'the clock of the bank agrees with ours';
   const therefore = 'no decision hangs on it: signatures follow the clock of the bank';
-  if (clock.bankMs === undefined || clock.oursMs === undefined) return { name, outcome: 'unknown', seen: 'it sends no Date', therefore };
+  if (clock.bankMs === undefined || clock.oursMs === undefined)
+    return { name, outcome: 'unknown', seen: 'it sends no Date', therefore };
   const seconds = Math.round((clock.bankMs - clock.oursMs) / 1000);
   // A Date header has whole seconds, and the way here takes time as well.
   const close = Math.abs(seconds) <= 2;

@@ -14,9 +14,11 @@ export async function readBody(
   const { Body: stream, ContentLength: length } = answer;
   if (!(stream instanceof Readable)) throw strangeAnswer(key, bucket.description, 'there is no body');
   try {
-    if (length === undefined || answer.ETag === undefined) throw strangeAnswer(key, bucket.description, 'it has no length or no ETag');
+    if (length === undefined || answer.ETag === undefined)
+      throw strangeAnswer(key, bucket.description, 'it has no length or no ETag');
     if (options.range) checkRange(bucket, key, answer, length, options.range);
-    else if (length > (options.maxBytes ?? Number.POSITIVE_INFINITY)) throw tooLargeFault(bucket.description, key, length, options.maxBytes ?? 0);
+    else if (length > (options.maxBytes ?? Number.POSITIVE_INFINITY))
+      throw tooLargeFault(bucket.description, key, length, options.maxBytes ?? 0);
     allow(length);
     const whole = Buffer.allocUnsafeSlow(length);
     let done = 0;
@@ -31,9 +33,16 @@ export async function readBody(
   }
 }
 
-function checkRange(bucket: Bucket, key: string, answer: GetObjectCommandOutput, length: number, range: { offset: number; length: number }): void {
+function checkRange(
+  bucket: Bucket,
+  key: string,
+  answer: GetObjectCommandOutput,
+  length: number,
+  range: { offset: number; length: number },
+): void {
   const match = /^bytes (\d+)-\d+\/(\d+)$/.exec(answer.ContentRange ?? '');
-  if (!match || Number(match[1]) !== range.offset) throw strangeAnswer(key, bucket.description, 'the range asked for was ignored');
+  if (!match || Number(match[1]) !== range.offset)
+    throw strangeAnswer(key, bucket.description, 'the range asked for was ignored');
   if (length === range.length) return;
   const left = Number(match[2]) - range.offset;
   if (left < range.length) throw shortFault(bucket.description, key, range.length, left);

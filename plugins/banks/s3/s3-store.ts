@@ -126,11 +126,14 @@ class S3Store implements ObjectStore {
         options.signal,
       );
       // Always sent by S3: without it this is some other document under status 200, and not an empty listing.
-      if (answer.IsTruncated === undefined) throw strangeAnswer(root + prefix, description, 'a listing does not say whether it is complete');
+      if (answer.IsTruncated === undefined)
+        throw strangeAnswer(root + prefix, description, 'a listing does not say whether it is complete');
       const entries = answer.Contents ?? [];
-      if (answer.IsTruncated && entries.length === 0) throw strangeAnswer(root + prefix, description, 'a page of a listing is empty');
+      if (answer.IsTruncated && entries.length === 0)
+        throw strangeAnswer(root + prefix, description, 'a page of a listing is empty');
       for (const { Key = '', Size = 0 } of entries) {
-        if (last !== undefined && Key <= last) throw strangeAnswer(root + prefix, description, `the listing has ${Key} after ${last}`);
+        if (last !== undefined && Key <= last)
+          throw strangeAnswer(root + prefix, description, `the listing has ${Key} after ${last}`);
         last = Key;
         const key = Key.slice(root.length);
         if (isKey(key)) yield { key, sizeBytes: Size };

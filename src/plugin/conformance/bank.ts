@@ -104,7 +104,8 @@ async function listAfterWrite({ store, folder, key }: Bank): Promise<undefined> 
     wanted.push(key(`object-${round}`));
     demandSame(await listKeys(store, `${folder}/`), wanted, 'after a put the listing gave');
   }
-  for await (const entry of store.list(`${folder}/`)) demand(entry.sizeBytes === 10, `${entry.key} is listed with ${entry.sizeBytes} bytes`);
+  for await (const entry of store.list(`${folder}/`))
+    demand(entry.sizeBytes === 10, `${entry.key} is listed with ${entry.sizeBytes} bytes`);
 }
 
 async function putAgain({ store, folder, key }: Bank): Promise<undefined> {
@@ -123,7 +124,12 @@ async function emptyBody({ store, key }: Bank): Promise<undefined> {
 
 async function arrayBody({ store, key }: Bank): Promise<undefined> {
   const whole = randomBytes(300_000);
-  await store.put(key('parts'), [whole.subarray(0, 7), whole.subarray(7, 7), whole.subarray(7, 200_000), whole.subarray(200_000)]);
+  await store.put(key('parts'), [
+    whole.subarray(0, 7),
+    whole.subarray(7, 7),
+    whole.subarray(7, 200_000),
+    whole.subarray(200_000),
+  ]);
   await demandContent(store, key('parts'), whole);
   await store.put(key('no-parts'), []);
   await demandContent(store, key('no-parts'), Buffer.alloc(0));
@@ -138,7 +144,13 @@ async function bigBody({ store, key }: Bank): Promise<undefined> {
 async function ranges({ store, key }: Bank): Promise<undefined> {
   const body = randomBytes(100_000);
   await store.put(key('object'), body);
-  for (const [offset, length] of [[0, 1], [0, 100_000], [40_000, 20_000], [99_999, 1], [90_000, 10_000]] as const) {
+  for (const [offset, length] of [
+    [0, 1],
+    [0, 100_000],
+    [40_000, 20_000],
+    [99_999, 1],
+    [90_000, 10_000],
+  ] as const) {
     const got = await store.get(key('object'), { range: { offset, length } });
     demand(got.equals(body.subarray(offset, offset + length)), `the range ${offset}+${length} gave other bytes`);
   }
@@ -147,13 +159,21 @@ async function ranges({ store, key }: Bank): Promise<undefined> {
 async function rangePastEnd({ store, key }: Bank): Promise<undefined> {
   await store.put(key('object'), randomBytes(1000));
   for (const offset of [900, 1000, 5000]) {
-    await demandFault(store.get(key('object'), { range: { offset, length: 200 } }), 'storage.short', `get of ${offset}+200 of 1000 bytes`);
+    await demandFault(
+      store.get(key('object'), { range: { offset, length: 200 } }),
+      'storage.short',
+      `get of ${offset}+200 of 1000 bytes`,
+    );
   }
 }
 
 async function missing({ store, key }: Bank): Promise<undefined> {
   await demandFault(store.get(key('nothing')), 'storage.missing', 'get of a missing object');
-  await demandFault(store.get(key('nothing'), { range: { offset: 0, length: 1 } }), 'storage.missing', 'get of a range of a missing object');
+  await demandFault(
+    store.get(key('nothing'), { range: { offset: 0, length: 1 } }),
+    'storage.missing',
+    'get of a range of a missing object',
+  );
   await store.put(key('folder/object'), randomBytes(1));
   await demandFault(store.get(key('folder')), 'storage.missing', 'get of a folder');
   demand((await store.stat(key('folder'))) === undefined, 'stat takes a folder for an object');
@@ -190,7 +210,11 @@ async function startAfter(bank: Bank): Promise<undefined> {
   const wanted = await putMany(bank, 30);
   const { store, key } = bank;
   demandSame(await listKeys(store, key('many/'), wanted[9]), wanted.slice(10), 'after the tenth key the listing gave');
-  demandSame(await listKeys(store, key('many/'), `${wanted[9]}0`), wanted.slice(10), 'after a key that is not there the listing gave');
+  demandSame(
+    await listKeys(store, key('many/'), `${wanted[9]}0`),
+    wanted.slice(10),
+    'after a key that is not there the listing gave',
+  );
   demandSame(await listKeys(store, key('many/'), wanted[29]), [], 'after the last key the listing gave');
   demandSame(await listKeys(store, key('many/'), key('aaa')), wanted, 'after a key before the prefix the listing gave');
   demandSame(await listKeys(store, key('many/'), key('zzz')), [], 'after a key behind the prefix the listing gave');
@@ -213,7 +237,8 @@ async function listOrder({ store, folder, key }: Bank): Promise<undefined> {
   const keys = ['Z', 'a-b', 'a.b', 'a/x/y', 'a/z', 'a0', 'a=', 'aB', 'a_', 'ab', 'a~'].map(key);
   for (const one of [...keys].reverse()) await store.put(one, randomBytes(1));
   demandSame(await listKeys(store, `${folder}/`), keys, 'the listing gave');
-  for (const [index, one] of keys.entries()) demandSame(await listKeys(store, `${folder}/`, one), keys.slice(index + 1), `after ${one} the listing gave`);
+  for (const [index, one] of keys.entries())
+    demandSame(await listKeys(store, `${folder}/`, one), keys.slice(index + 1), `after ${one} the listing gave`);
 }
 
 async function deleting({ store, folder, key }: Bank): Promise<undefined> {
@@ -229,7 +254,11 @@ async function deleting({ store, folder, key }: Bank): Promise<undefined> {
 async function deleteMany(bank: Bank, count: number): Promise<undefined> {
   const keys = await putMany(bank, count);
   await bank.store.delete(keys.slice(1));
-  demandSame(await listKeys(bank.store, bank.key('many/')), keys.slice(0, 1), 'after deleting all but the first the listing gave');
+  demandSame(
+    await listKeys(bank.store, bank.key('many/')),
+    keys.slice(0, 1),
+    'after deleting all but the first the listing gave',
+  );
 }
 
 async function ifAbsentRace({ store, key }: Bank): Promise<string | undefined> {
@@ -245,7 +274,11 @@ async function ifAbsentRace({ store, key }: Bank): Promise<string | undefined> {
     demand(lost, `a writer lost with ${String(result.reason)}`);
   }
   await demandContent(store, key('race'), winners[0] ?? Buffer.alloc(0));
-  await demandFault(store.put(key('race'), randomBytes(4), { ifAbsent: true }), 'storage.exists', 'a put with ifAbsent over an object');
+  await demandFault(
+    store.put(key('race'), randomBytes(4), { ifAbsent: true }),
+    'storage.exists',
+    'a put with ifAbsent over an object',
+  );
   await demandContent(store, key('race'), winners[0] ?? Buffer.alloc(0));
   return undefined;
 }
@@ -258,14 +291,31 @@ async function oddKeys({ store, folder, key }: Bank): Promise<undefined> {
 }
 
 async function badKeys({ store }: Bank): Promise<undefined> {
-  for (const bad of ['', '/', '/a', 'a/', 'a//b', '.', 'a/../b', 'a/./b', 'a b', 'a\0b', 'a\\b', 'ü', 'a%2fb', 'x'.repeat(256), 'x/'.repeat(260)]) {
+  for (const bad of [
+    '',
+    '/',
+    '/a',
+    'a/',
+    'a//b',
+    '.',
+    'a/../b',
+    'a/./b',
+    'a b',
+    'a\0b',
+    'a\\b',
+    'ü',
+    'a%2fb',
+    'x'.repeat(256),
+    'x/'.repeat(260),
+  ]) {
     const named = JSON.stringify(bad);
     await demandFault(store.put(bad, randomBytes(1)), 'storage.bad_key', `put of ${named}`);
     await demandFault(store.get(bad), 'storage.bad_key', `get of ${named}`);
     await demandFault(store.stat(bad), 'storage.bad_key', `stat of ${named}`);
     await demandFault(store.delete([bad]), 'storage.bad_key', `delete of ${named}`);
   }
-  for (const bad of ['/', '../', 'a//', 'a b', '%']) await demandFault(listKeys(store, bad), 'storage.bad_key', `list of ${JSON.stringify(bad)}`);
+  for (const bad of ['/', '../', 'a//', 'a b', '%'])
+    await demandFault(listKeys(store, bad), 'storage.bad_key', `list of ${JSON.stringify(bad)}`);
 }
 
 async function aborted({ store, key, folder }: Bank): Promise<undefined> {
@@ -302,5 +352,6 @@ async function abortedPut({ store, folder, key }: Bank): Promise<undefined> {
     demand(found !== undefined || ended !== undefined, 'a put that returned left nothing');
     if (found) await demandContent(store, name, body);
   }
-  for await (const entry of store.list(`${folder}/`)) demand(entry.sizeBytes === body.length, `${entry.key} has ${entry.sizeBytes} bytes`);
+  for await (const entry of store.list(`${folder}/`))
+    demand(entry.sizeBytes === body.length, `${entry.key} has ${entry.sizeBytes} bytes`);
 }

@@ -9,4 +9,7 @@ import { testLaws } from '../../../kit/laws.ts';
 const folder = await mkdtemp(join(tmpdir(), 'karri-bank-'));
 afterAll(() => rm(folder, { recursive: true }));
 
-testLaws('the filesystem bank keeps the laws of a bank', bankConformance(() => openFilesystemStore(join(folder, 'bank'))));
+testLaws(
+  'the filesystem bank keeps the laws of a bank',
+  bankConformance(() => openFilesystemStore(join(folder, 'bank'))),
+);
