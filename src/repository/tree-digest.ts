@@ -1,5 +1,4 @@
-import type { ChunkSink } from './chunk-sink.ts';
-import type { Task } from './task.ts';
+import type { Task, WorkerContext } from './task.ts';
 import { hintBytes } from './tree-node.ts';
 import { SegmentReader } from './tree-segments.ts';
 
@@ -12,29 +11,33 @@ export interface StoredSegment {
   readonly bareId: Uint8Array;
 }
 
-export const storeSegmentTask: Task<Uint8Array, StoredSegment> = {
+export const storeSegmentTask: Task<{ readonly segment: Uint8Array; readonly keyId: string }, StoredSegment> = {
   name: 'tree.store-segment',
-  run(bytes, context) {
-    const id = new Uint8Array(context.sink.storeMap(bytes));
-    return { id, bareId: identifyBare(bytes, context.sink) };
+  run({ segment, keyId }, context) {
+    const id = Uint8Array.from(context.sink.storeMap(segment));
+    return { id, bareId: identifyBare(segment, keyId, context) };
   },
 };
 
-/** Blanks the hints in the given bytes. */
-export function identifyBare(bytes: Uint8Array, sink: ChunkSink): Uint8Array {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const reader = new SegmentReader(buffer);
-  while (reader.next()) reader.body.fill(0, 0, hintBytes);
-  return new Uint8Array(sink.identify(buffer));
-}
-
-export const treeDigestTask: Task<readonly Uint8Array[], string> = {
-  name: 'tree.digest',
-  run: (bareIds, context) => `blake3-keyed:${Buffer.from(context.sink.identify(Buffer.concat(bareIds))).toString('hex')}`,
+/** The bare ids of segments that were read from the bank. */
+export const identifySegmentsTask: Task<
+  { readonly segments: readonly Uint8Array[]; readonly keyId: string },
+  readonly Uint8Array[]
+> = {
+  name: 'tree.identify-segments',
+  run: ({ segments, keyId }, context) => segments.map((segment) => identifyBare(segment, keyId, context)),
 };
 
-/** The bare id of each of some segments that were read from the bank. */
-export const identifySegmentsTask: Task<readonly Uint8Array[], readonly Uint8Array[]> = {
-  name: 'tree.identify-segments',
-  run: (segments, context) => segments.map((bytes) => identifyBare(bytes, context.sink)),
+/** Blanks the hints in the given bytes. */
+function identifyBare(segment: Uint8Array, keyId: string, context: WorkerContext): Uint8Array {
+  const bytes = Buffer.from(segment.buffer, segment.byteOffset, segment.length);
+  const reader = new SegmentReader(bytes);
+  while (reader.next()) reader.body.fill(0, 0, hintBytes);
+  return Uint8Array.from(context.identify(bytes, keyId));
+}
+
+export const treeDigestTask: Task<{ readonly bareIds: readonly Uint8Array[]; readonly keyId: string }, string> = {
+  name: 'tree.digest',
+  run: ({ bareIds, keyId }, context) =>
+    `blake3-keyed:${Buffer.from(context.identify(Buffer.concat(bareIds), keyId)).toString('hex')}`,
 };

@@ -69,4 +69,9 @@ export class WorkWindow {
     while (this.#tracked > 0 && this.#failure === undefined) await this.settled();
     this.throwFailure();
   }
+
+  /** Resolves when no work is left, whatever came of it. */
+  async idle(): Promise<void> {
+    while (this.#tracked > 0) await this.settled();
+  }
 }

@@ -13,9 +13,10 @@ import { type StoredSegment, storeSegmentTask, treeDigestTask } from './tree-dig
 import { createTreeFilter } from './tree-filter.ts';
 import { readLargeFile } from './tree-large-file.ts';
 import { emptyNode, isTypeOf, looksUnchanged, type NodeType, writeBody } from './tree-node.ts';
+import { ParentNodes } from './tree-parent.ts';
 import { bytePath, type TreePath, treePathText } from './tree-path.ts';
 import { pieceBytes, type ReadFilesOutput, readFilesTask, readResult } from './tree-read-task.ts';
-import { describeRoot, ParentNodes } from './tree-reader.ts';
+import { describeRoot } from './tree-reader.ts';
 import { SegmentCutter } from './tree-segments.ts';
 import { explain, type TreeEntry, walkTree } from './tree-walk.ts';
 import { Warnings } from './tree-warnings.ts';
@@ -54,7 +55,7 @@ export async function writeTree(core: RepositoryCore, input: TreeInput, options:
     );
   });
   try {
-    const write = new TreeWrite(core.threads, session, root, parentNodes, warnings, options.readEverything === true);
+    const write = new TreeWrite(core, session, root, parentNodes, warnings, options.readEverything === true);
     for (const entry of walkTree(root, filter, warnings.add)) await write.add(entry);
     const { segments, digest } = await write.finish();
     const record = await session.finish({
@@ -96,6 +97,7 @@ class TreeWrite {
   readonly #parent: ParentNodes;
   readonly #warnings: Warnings;
   readonly #readEverything: boolean;
+  readonly #keyId: string;
   /** A second before the start: also a coarse clock of a file system has moved on since such a change. */
   readonly #changedBeforeNs = BigInt(systemClock.now() - 1000) * 1_000_000n;
   readonly #window: WorkWindow;
@@ -116,7 +118,7 @@ class TreeWrite {
   readonly #lost = new Map<TreePath, TreePath | undefined>();
 
   constructor(
-    threads: number,
+    core: RepositoryCore,
     session: WriteSession,
     root: string,
     parent: ParentNodes,
@@ -128,7 +130,8 @@ class TreeWrite {
     this.#parent = parent;
     this.#warnings = warnings;
     this.#readEverything = readEverything;
-    this.#window = new WorkWindow(threads * 2 + 1);
+    this.#window = new WorkWindow(core.threads * 2 + 1);
+    this.#keyId = core.writingKeyId;
   }
 
   async add(entry: TreeEntry): Promise<void> {
@@ -177,7 +180,10 @@ class TreeWrite {
     await this.#storeSegment(this.#cutter.finish());
     await this.#window.drain();
     const bareIds = this.#segments.map(({ bareId }) => bareId);
-    return { segments: this.#segments.map(({ id }) => id), digest: await this.#session.run(treeDigestTask, bareIds) };
+    return {
+      segments: this.#segments.map(({ id }) => id),
+      digest: await this.#session.run(treeDigestTask, { bareIds, keyId: this.#keyId }),
+    };
   }
 
   #findFirstName({ path, stat }: TreeEntry): TreePath | undefined {
@@ -317,7 +323,7 @@ class TreeWrite {
     if (segment === undefined) return;
     const place = this.#segmentCount++;
     await this.#window.start(async () => {
-      this.#segments[place] = await this.#session.run(storeSegmentTask, segment, [segment.buffer]);
+      this.#segments[place] = await this.#session.run(storeSegmentTask, { segment, keyId: this.#keyId }, [segment.buffer]);
     });
   }
 }

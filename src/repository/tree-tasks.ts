@@ -1,0 +1,18 @@
+import type { AnyTask } from './task.ts';
+import { identifySegmentsTask, storeSegmentTask, treeDigestTask } from './tree-digest.ts';
+import { readFilesTask, readPieceTask, storeListsTask } from './tree-read-task.ts';
+import { checkNodesTask, checkPlacesTask, makeNodesTask, restoreBatchTask } from './tree-restore-task.ts';
+
+/** What worker threads can do for trees. */
+export const treeTasks: readonly AnyTask[] = [
+  readFilesTask,
+  readPieceTask,
+  storeListsTask,
+  storeSegmentTask,
+  identifySegmentsTask,
+  treeDigestTask,
+  restoreBatchTask,
+  makeNodesTask,
+  checkNodesTask,
+  checkPlacesTask,
+];
