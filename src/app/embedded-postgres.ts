@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { sleep } from '../base/clock.ts';
 import { Fault, faultText } from '../base/faults.ts';
 import type { Log } from '../base/log.ts';
@@ -56,7 +56,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 
   const account = findPostgresAccount(log);
   const binaries = await locateBinaries();
-  const launch = createLauncher(account, [dirname(binaries.postgres), folder]);
+  const launch = createLauncher(account, binaries.postgres, folder);
   const password = readPassword(join(folder, 'password'), existsSync(data));
   if (!existsSync(data)) {
     log.info('making the database', { folder: data });

@@ -58,13 +58,13 @@ function readAccount(): PostgresAccount | undefined {
 }
 
 /**
- * How to start a program as the account. Where a folder above the programs or the data is closed to it (a checkout under
+ * How to start a program as the account. Where the way to the program or to the data is closed to it (a checkout under
  * /root, a private temporary folder), it is given one capability that opens the way and nothing else of root's.
  * PostgreSQL asks with access(2), which forgets capabilities of other users unless `no_setuid_fixup` is set.
  */
-export function createLauncher(account: PostgresAccount | undefined, folders: readonly string[]) {
-  const closed = account && folders.map((folder) => findClosedFolder(folder, account)).find((folder) => folder !== undefined);
-  const capability = closed === undefined ? undefined : chooseCapability(closed);
+export function createLauncher(account: PostgresAccount | undefined, program: string, folder: string) {
+  const closed = account && (findClosed(program, account) ?? findClosed(folder, account));
+  const capability = account && closed && chooseCapability(closed, !mayPass(statSync(program), account));
   return (command: string, args: readonly string[]): Launch => {
     if (account === undefined) return { command, args };
     if (capability === undefined) return { command, args, ...account };
@@ -76,40 +76,33 @@ export function createLauncher(account: PostgresAccount | undefined, folders: re
   };
 }
 
-/** The topmost folder on the way to `path`, itself included, that the account may not pass. ACLs are not looked at. */
-export function findClosedFolder(path: string, account: PostgresAccount): string | undefined {
+/** The topmost place on the way to `path`, itself included, that the account may not pass. ACLs are not looked at. */
+function findClosed(path: string, account: PostgresAccount): string | undefined {
   const parent = dirname(path);
-  const above = parent === path ? undefined : findClosedFolder(parent, account);
-  return above ?? (maySearch(statSync(path), account) ? undefined : path);
+  const above = parent === path ? undefined : findClosed(parent, account);
+  return above ?? (mayPass(statSync(path), account) ? undefined : path);
 }
 
-function maySearch(stat: Stats, account: PostgresAccount): boolean {
+function mayPass(stat: Stats, account: PostgresAccount): boolean {
   const bit = stat.uid === account.uid ? 0o100 : stat.gid === account.gid ? 0o010 : 0o001;
   return (stat.mode & bit) !== 0;
 }
 
-// Numbers of <linux/capability.h>. The first lets one read, the second also write: containers often have only the second.
+// Numbers of <linux/capability.h>. The first reads; the second also writes and runs: containers often have only that one.
 const capabilities = [
   { name: 'dac_read_search', bit: 2n },
   { name: 'dac_override', bit: 1n },
 ];
 
-function chooseCapability(closedFolder: string): string {
-  const held =
-    process.platform === 'linux'
-      ? BigInt(`0x${/^CapEff:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'}`)
-      : 0n;
-  const found = capabilities.find(({ bit }) => (held >> bit) & 1n);
+function chooseCapability(closed: string, mustRun: boolean): string {
+  const status = process.platform === 'linux' ? readFileSync('/proc/self/status', 'utf8') : '';
+  const held = BigInt(`0x${/^CapEff:\s*(\w+)/m.exec(status)?.[1] ?? '0'}`);
+  const found = capabilities.slice(mustRun ? 1 : 0).find(({ bit }) => (held >> bit) & 1n);
   if (found !== undefined && hasSetpriv()) return found.name;
-  throw new Fault(
-    'unavailable',
-    'postgres.closed_folder',
-    `PostgreSQL runs as "${userName}", which may not pass the folder ${closedFolder}.`,
-    {
-      retry: 'never',
-      help: `Open it (chmod o+x), put KARRI_STATE_DIR and Karri itself elsewhere, start Karri as an ordinary user, or set DATABASE_URL.`,
-    },
-  );
+  throw new Fault('unavailable', 'postgres.closed_folder', `PostgreSQL runs as "${userName}", which may not pass ${closed}.`, {
+    retry: 'never',
+    help: 'Open it (chmod o+x), put KARRI_STATE_DIR and Karri itself elsewhere, start Karri as an ordinary user, or set DATABASE_URL.',
+  });
 }
 
 function hasSetpriv(): boolean {

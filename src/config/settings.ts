@@ -87,7 +87,7 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     key: 'auth',
     fallback: 'noauth',
     meaning: 'How callers are known. `noauth` trusts anybody, so it is refused on any address but loopback',
-    allowed: 'noauth (keystone and token are not there yet)',
+    allowed: 'noauth; keystone and token are not there yet',
     parse: (text) => (text === 'noauth' ? text : bad),
   },
   logLevel: {
@@ -101,7 +101,7 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     variable: 'KARRI_LOG_FORMAT',
     key: 'log_format',
     fallback: 'auto',
-    meaning: '`json` lines, short `text` lines, or `auto`: text on a terminal, json elsewhere',
+    meaning: 'How lines look; `auto` is text on a terminal, json elsewhere',
     ...oneOf(logFormats),
   },
   threads: {

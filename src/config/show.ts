@@ -44,8 +44,13 @@ function toColumns(rows: readonly string[][]): string {
 /** The table of settings as it stands in the README between its two `settings` marks. */
 export function settingsTable(): string {
   const rows = settingNames.map((name) => {
-    const { variable, key, fallback, meaning, allowed } = settings[name];
-    return [`\`${variable}\``, `\`${key}\``, fallback === '' ? '–' : `\`${fallback}\``, `${meaning} (${allowed})`];
+    const { variable, key, fallback, meaning, allowed, isPath } = settings[name];
+    return [
+      `\`${variable}\``,
+      `\`${key}\``,
+      fallback === '' ? '–' : `\`${fallback}\``,
+      isPath ? meaning : `${meaning} (${allowed})`,
+    ];
   });
   const inFile = [
     ['volume_roots', 'More folders like `KARRI_VOLUMES_DIR`'],
