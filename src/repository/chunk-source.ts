@@ -4,6 +4,8 @@
  * plaintext on. Batches arrive in pack order, not in the order of the list.
  */
 
+import type { Fault } from '../base/faults.ts';
+
 /** Wanted blocks of one pack. Flat typed arrays, so that a batch moves between threads without being copied. */
 export interface BlockBatch {
   readonly packId: string;
@@ -27,6 +29,8 @@ export function batchTransfer(batch: BlockBatch): ArrayBuffer[] {
 
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Told of each chunk that no index names and each piece of a pack that cannot be had; reading then goes on without it. */
+  readonly onDamage?: ((fault: Fault) => void) | undefined;
 }
 
 /** Main thread only. */

@@ -11,6 +11,8 @@ import type { Task } from './task.ts';
 export interface RepositoryCore {
   readonly log: Log;
   readonly threads: number;
+  /** The root key that new chunks get their ids from. */
+  readonly writingKeyId: string;
   readonly source: ChunkSource;
   openSession(options: SessionOptions): WriteSession;
   /** Runs a task that stores nothing: restore, read back, compare. Settles with `base.cancelled` soon after the signal fires. */

@@ -4,6 +4,8 @@ import type { Json } from '../base/canonical-json.ts';
 export interface SnapshotRecord {
   /** `<subject hash>-<id>`, both 32 hex digits. */
   readonly id: string;
+  /** The root key it is sealed with, to which its chunk ids belong. */
+  readonly keyId: string;
   readonly kind: 'volume' | 'tree';
   readonly subject: string;
   readonly createdAtMs: number;

@@ -1,5 +1,5 @@
 import type { BlockBatch } from './chunk-source.ts';
-import type { ChunkSink } from './chunk-sink.ts';
+import type { ChunkId, ChunkSink } from './chunk-sink.ts';
 
 /**
  * A named piece of synchronous work for a worker thread. The main thread passes the task object to `run`, only its name,
@@ -17,17 +17,24 @@ export interface Task<Input, Output> {
 /** What a task may use; lives as long as the thread. */
 export interface WorkerContext {
   readonly sink: ChunkSink;
+  /** The keyed hash under the given root key (`SnapshotRecord.keyId`), as ids and digests of that snapshot are made. */
+  identify(plain: Uint8Array, keyId: string): ChunkId;
   /**
    * Opens the batch block by block and calls `visit` once a chunk, ids checked. `plain` is valid during the call only;
-   * `wants` are the positions in the list that `ChunkSource.batches` was given.
+   * `wants` are the positions in the list that `ChunkSource.batches` was given, and stand in `batch.wants` from `firstWant` on.
    * @throws {Fault} `repository.pack_damaged` (corrupt) that names the pack
    */
-  openBatch(batch: BlockBatch, visit: (plain: Uint8Array, wants: Uint32Array) => void): void;
+  openBatch(batch: BlockBatch, visit: (plain: Uint8Array, wants: Uint32Array, firstWant: number) => void): void;
+  /**
+   * Opens a whole pack by its own directory and checks every chunk in it; returns how many there are.
+   * @throws {Fault} `repository.pack_damaged` (corrupt)
+   */
+  openPack(packId: string, bytes: Uint8Array): number;
   /** Throws the fault `base.cancelled` when the signal given to `run` has fired. */
   throwIfAborted(): void;
   /** The buffer is moved to the main thread with the output instead of being copied. */
   transfer(buffer: ArrayBuffer): void;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a table of tasks of every shape; `Task` keeps each one's own types
-export type AnyTask = Task<any, unknown>;
+/** A task whose types only its own file knows; the worker hands it what came over the wire under its name. */
+export type AnyTask = Task<never, unknown>;

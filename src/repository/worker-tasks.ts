@@ -1,4 +1,6 @@
 import type { AnyTask } from './task.ts';
+import { treeTasks } from './tree-tasks.ts';
+import { volumeTasks } from './volume-tasks.ts';
 
-/** Every task a worker can run. The tree's own list goes in beside the volume's. */
-export const tasks: readonly AnyTask[] = [];
+/** Every task a worker can run. */
+export const tasks: readonly AnyTask[] = [...volumeTasks, ...treeTasks];

@@ -1,0 +1,112 @@
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { Fault } from '../base/faults.ts';
+import type { BlockBatch } from './chunk-source.ts';
+import { ChunkTable } from './chunk-table.ts';
+import { deriveKey, type RootKey } from './crypto.ts';
+import { type KeyedHash, openKeyedHash } from './keyed-hash.ts';
+import { openBatch, openPack } from './open-batch.ts';
+import { type FinishedPack, packBufferBytes } from './pack-format.ts';
+import type { WorkerContext } from './task.ts';
+import { encodeFault, type FromWorker, type ToWorker, type WorkerSetup } from './wire.ts';
+import { WorkerSink } from './worker-sink.ts';
+import { tasks } from './worker-tasks.ts';
+
+/** What runs in each worker thread: one task after the other, each from start to end without a pause. */
+
+/** Filling one, and two on their way: back-pressure and the bound on memory in one number. */
+const buffersPerThread = 3;
+
+const port = parentPort;
+if (port === null) throw new Fault('internal', 'repository.not_a_worker', 'worker.ts runs in a worker thread only.');
+const setup = workerData as WorkerSetup;
+const roots = new Map<string, RootKey>(setup.keys.map(({ id, secret }) => [id, { id, secret: Buffer.from(secret) }]));
+const hashes = new Map<string, KeyedHash>();
+for (const root of roots.values()) hashes.set(root.id, await openKeyedHash(deriveKey(root, 'chunk id')));
+const writingRoot = roots.get(setup.writingKeyId);
+const writingHash = hashes.get(setup.writingKeyId);
+if (writingRoot === undefined || writingHash === undefined) throw new Fault('internal', 'repository.no_writing_key', 'The writing key is not among the keys.');
+
+const table = new ChunkTable(setup.generations);
+const byName = new Map(tasks.map((task) => [task.name, task]));
+let cancel: Int32Array = new Int32Array(1);
+let transfers: ArrayBuffer[] = [];
+let buffersMade = 0;
+
+const sink = new WorkerSink({
+  root: writingRoot,
+  projectId: setup.projectId,
+  hash: writingHash,
+  table,
+  takePackNumber: () => Atomics.add(setup.packNumbers, 0, 1),
+  takeBuffer,
+  send: sendPack,
+});
+
+const openKeys = { roots, hashes, projectId: setup.projectId };
+const context: WorkerContext = {
+  sink,
+  identify: (plain, keyId) => getHash(keyId).digest(plain),
+  openBatch: (batch: BlockBatch, visit) => openBatch(batch, openKeys, visit),
+  openPack: (packId, bytes) => openPack(packId, bytes, openKeys),
+  throwIfAborted,
+  transfer: (buffer) => void transfers.push(buffer),
+};
+
+port.on('message', (message: ToWorker) => {
+  if (message.type === 'grow') {
+    table.addGeneration(message.generation);
+    return;
+  }
+  cancel = message.cancel;
+  transfers = [];
+  try {
+    throwIfAborted();
+    const output = message.type === 'flush' ? sink.flush() : getTask(message.name).run(message.input as never, context);
+    send({ type: 'done', id: message.id, output, counters: sink.takeCounters() }, transfers);
+  } catch (error) {
+    sink.takeCounters();
+    send({ type: 'failed', id: message.id, fault: encodeFault(error) }, []);
+  }
+});
+send({ type: 'ready' }, []);
+
+function getTask(name: string): (typeof tasks)[number] {
+  const task = byName.get(name);
+  if (task === undefined) throw new Fault('internal', 'repository.task_unknown', `No task is called ${name}; add it to worker-tasks.ts.`);
+  return task;
+}
+
+function getHash(keyId: string): KeyedHash {
+  const hash = hashes.get(keyId);
+  if (hash === undefined) throw new Fault('corrupt', 'repository.key_damaged', `No slot of root key ${keyId} opens.`);
+  return hash;
+}
+
+function throwIfAborted(): void {
+  if (Atomics.load(cancel, 0) !== 0) throw new Fault('cancelled', 'base.cancelled', 'The work was cancelled.');
+}
+
+function takeBuffer(): ArrayBuffer {
+  for (;;) {
+    const count = Atomics.load(setup.emptiedCount, 0);
+    const back: { message: ArrayBuffer | null } | undefined = receiveMessageOnPort(setup.emptied);
+    // Null: the bank refused the pack and may still hold its bytes, so that buffer is left to it and a new one made.
+    if (back?.message === null) buffersMade--;
+    else if (back !== undefined) return back.message;
+    if (buffersMade < buffersPerThread) {
+      buffersMade++;
+      return new ArrayBuffer(packBufferBytes);
+    }
+    throwIfAborted();
+    // A short wait, as the cancel flag lives elsewhere.
+    if (back === undefined) Atomics.wait(setup.emptiedCount, 0, count, 100);
+  }
+}
+
+function sendPack(number: number, pack: FinishedPack): void {
+  send({ type: 'pack', number, ...pack }, [pack.buffer, pack.directory.buffer]);
+}
+
+function send(message: FromWorker, transfer: readonly ArrayBuffer[]): void {
+  port?.postMessage(message, [...transfer]);
+}
