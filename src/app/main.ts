@@ -3,6 +3,7 @@ import { systemClock } from '../base/clock.ts';
 import { faultText } from '../base/faults.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
+import { initDefaultProvider } from '../config/init-provider.ts';
 import { openDatabase } from '../db/connect.ts';
 import { migrate } from '../db/migrate.ts';
 import { buildHouse } from './build.ts';
@@ -38,6 +39,9 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     mkdirSync(config.stateDir, { recursive: true, mode: 0o711 });
     const lock = lockStateFolder(config.stateDir);
     began.push({ name: 'state folder', stop: () => lock.release() });
+    const made = initDefaultProvider(config);
+    if (made !== undefined)
+      log.info('A first provider was made, with a bank in the state folder. Keep a copy of its key file.', { file: made });
 
     let databaseUrl = config.databaseUrl;
     if (databaseUrl === undefined) {
@@ -62,7 +66,11 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       began.push({ name: 'api', stop: () => api.stop() });
       url = api.url;
     }
-    log.info('Karri is running.', { url: url ?? null, roles: config.roles, providers: house.deps.providers.list().map(({ info }) => info.name) });
+    log.info('Karri is running.', {
+      url: url ?? null,
+      roles: config.roles,
+      providers: house.deps.providers.list().map(({ info }) => info.name),
+    });
     return { url, reload: () => house.reloadProviders(), stop: stopAll };
   } catch (error) {
     await stopAll();

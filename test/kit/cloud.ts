@@ -25,6 +25,7 @@ import { createHookRunner } from '../../src/protection/hook-runner.ts';
 import { createFlows, createProtection } from '../../src/protection/protection.ts';
 import { openProviderRegistry } from '../../src/protection/provider-registry.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { createGatedStore } from './gated-store.ts';
 import { createTestDatabase } from './postgres.ts';
 
 export const providerId = '2f0c9e64-7a1d-4c1b-9f35-8d6f0a4b7e11';
@@ -61,7 +62,7 @@ export async function openTestCloud(options: {
     kind: 'bank',
     name: 'shared',
     configSchema: Type.Object({}),
-    open: () => Promise.resolve({ ...options.bank, close: () => Promise.resolve() }),
+    open: () => Promise.resolve(createGatedStore(options.bank)),
   };
   const registry = createRegistry([bankPlugin, ...options.plugins]);
   const providers = await openProviderRegistry(
@@ -72,7 +73,9 @@ export async function openTestCloud(options: {
         description: '',
         bank: { plugin: 'shared', config: {} },
         key: Buffer.alloc(32, 7),
-        protections: options.plugins.filter(({ kind }) => kind === 'protection').map(({ name }) => ({ plugin: name, config: {} })),
+        protections: options.plugins
+          .filter(({ kind }) => kind === 'protection')
+          .map(({ name }) => ({ plugin: name, config: {} })),
         context,
       },
     ],
@@ -132,7 +135,11 @@ export async function openTestCloud(options: {
         () => protection.checkpoints.get(caller, providerId, id),
         ({ status }) => status !== 'protecting' && status !== 'deleting',
       ),
-    restored: (id) => until(() => protection.restores.get(caller, id), ({ status }) => status !== 'in_progress'),
+    restored: (id) =>
+      until(
+        () => protection.restores.get(caller, id),
+        ({ status }) => status !== 'in_progress',
+      ),
     async [Symbol.asyncDispose]() {
       await worker.stop();
       await providers.close();

@@ -47,7 +47,10 @@ export function createTrailPlugins(): { plugins: Plugin[]; trail: Trail } {
         }),
     });
 
-  const hooks = <Call extends OperationCall>(operation: string, main: (call: Call) => Promise<string | undefined>): Hooks<Call> => {
+  const hooks = <Call extends OperationCall>(
+    operation: string,
+    main: (call: Call) => Promise<string | undefined>,
+  ): Hooks<Call> => {
     const hook = (name: HookName) => async (call: Call) => {
       const what = `${operation} ${name} ${call.resource.id}`;
       trail.calls.push(what);
@@ -67,7 +70,10 @@ export function createTrailPlugins(): { plugins: Plugin[]; trail: Trail } {
     name: 'trail',
     configSchema: Type.Object({}),
     schemas: Object.fromEntries(
-      ['Test::Machine', 'Test::Disk'].map((type) => [type, { options: schema, restore: schema, verify: schema, savedInfo: schema }]),
+      ['Test::Machine', 'Test::Disk'].map((type) => [
+        type,
+        { options: schema, restore: schema, verify: schema, savedInfo: schema },
+      ]),
     ),
     open: () =>
       Promise.resolve({

@@ -4,6 +4,7 @@ import { newId } from '../../src/base/ids.ts';
 import type { Plan } from '../../src/model/plan.ts';
 import { createMemoryStore } from '../../src/storage/memory-store.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { createGatedStore } from '../kit/gated-store.ts';
 import { caller, openTestCloud, providerId, type TestCloud } from '../kit/cloud.ts';
 import { createTrailPlugins, type Trail } from '../kit/trail-plugins.ts';
 
@@ -115,16 +116,10 @@ describe('protect, restore, delete', () => {
   });
 
   test('when the bank is away: a new checkpoint is refused with the reason; a failure is kept here and told to the bank later', async () => {
-    const memory = createMemoryStore();
     let away = false;
-    const gate = <T>(call: () => Promise<T>): Promise<T> =>
-      away ? Promise.reject(new Fault('unavailable', 'storage.unreachable', 'The bank is away.', { retry: 'never' })) : call();
-    const bank: ObjectStore = {
-      ...memory,
-      put: (...args) => gate(() => memory.put(...args)),
-      get: (...args) => gate(() => memory.get(...args)),
-      stat: (...args) => gate(() => memory.stat(...args)),
-    };
+    const bank = createGatedStore(createMemoryStore(), async () => {
+      if (away) throw new Fault('unavailable', 'storage.unreachable', 'The bank is away.', { retry: 'never' });
+    });
     const { cloud, trail } = await openCloud(bank);
     trail.before = async (what) => {
       if (what === 'protect main vm') away = true;
@@ -150,13 +145,14 @@ describe('protect, restore, delete', () => {
     const checkpoint = await protect(cloud);
     const stranger = { ...caller, projectId: 'other' };
     await expect(cloud.protection.plans.get(stranger, checkpoint.plan.id)).rejects.toMatchObject({ kind: 'not-found' });
+    const { checkpoints, restores } = cloud.protection;
     for (const refused of [
-      cloud.protection.checkpoints.get(stranger, providerId, checkpoint.id),
-      cloud.protection.checkpoints.delete(stranger, providerId, checkpoint.id),
-      cloud.protection.checkpoints.resetState(stranger, providerId, checkpoint.id, 'error'),
-      cloud.protection.restores.create(stranger, restoreOf(checkpoint.id)),
+      () => checkpoints.get(stranger, providerId, checkpoint.id),
+      () => checkpoints.delete(stranger, providerId, checkpoint.id),
+      () => checkpoints.resetState(stranger, providerId, checkpoint.id, 'error'),
+      () => restores.create(stranger, restoreOf(checkpoint.id)),
     ]) {
-      await expect(refused).rejects.toMatchObject({ kind: 'forbidden' });
+      await expect(refused()).rejects.toMatchObject({ kind: 'forbidden' });
     }
     await expect(cloud.protection.checkpoints.get(caller, providerId, newId())).rejects.toMatchObject({ kind: 'not-found' });
     await cloud.protection.checkpoints.resetState(caller, providerId, checkpoint.id, 'error');
