@@ -25,7 +25,7 @@ export async function findMountBelow(path: string): Promise<string | undefined> 
  *
  * @throws {Fault} forbidden `host.mount_point_refused` unless the operator's list names it; unsupported `host.cannot_mount`
  */
-export function checkMount(mountPoint: string, allowed: readonly string[], format: string): void {
+export async function checkMount(mountPoint: string, allowed: readonly string[], format: string): Promise<void> {
   if (!allowed.includes(mountPoint)) {
     throw new Fault(
       'forbidden',
@@ -46,16 +46,21 @@ export function checkMount(mountPoint: string, allowed: readonly string[], forma
       help: 'Leave mount_point away and mount the restored volume yourself, or run Karri as root.',
     });
   }
+  await getMountPoint(mountPoint);
+}
+
+/** @throws not-found `host.mount_point_missing` */
+async function getMountPoint(mountPoint: string): Promise<string> {
+  const point = await findRealPath(mountPoint);
+  if (point !== undefined) return point;
+  throw new Fault('not-found', 'host.mount_point_missing', `The mount point ${mountPoint} is not there.`, {
+    help: 'Make the folder on this host.',
+  });
 }
 
 /** Mounts a restored image read-write through a loop device, a device as it is, or binds a folder. Repeatable. */
 export async function mountVolume(type: HostType, path: string, mountPoint: string): Promise<void> {
-  const point = await findRealPath(mountPoint);
-  if (point === undefined) {
-    throw new Fault('not-found', 'host.mount_point_missing', `The mount point ${mountPoint} is not there.`, {
-      help: 'Make the folder on this host.',
-    });
-  }
+  const point = await getMountPoint(mountPoint);
   const isDevice = type === 'Host::Block' && (await stat(path)).isBlockDevice();
   if (await isMounted(type, path, point)) return;
   const how = type === 'Host::Directory' ? ['--bind'] : isDevice ? ['-o', 'rw'] : ['-o', 'rw,loop'];

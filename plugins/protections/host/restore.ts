@@ -37,7 +37,7 @@ export function createRestoreHooks(options: HostRestoreOptions): Hooks<RestoreCa
   const main = async (call: RestoreCall): Promise<Json> => {
     refuseOtherCloud(call);
     const { saved, target, staging, mountPoint } = await openCall(call);
-    if (mountPoint !== undefined) checkMount(mountPoint, mountPoints, saved.format);
+    if (mountPoint !== undefined) await checkMount(mountPoint, mountPoints, saved.format);
     try {
       let result = await staging.findResult();
       if (result === undefined) {

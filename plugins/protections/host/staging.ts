@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { link, lstat, mkdir, open, readFile, rename, rm, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, link, lstat, mkdir, open, readFile, rename, rm, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { Fault, newId } from 'karri/plugin';
 import { hasCode } from '../../protectables/host/paths.ts';
 import { findMountBelow } from './mounts.ts';
@@ -35,6 +35,8 @@ export interface Staging<Result> {
 interface Kept<Result> {
   readonly entry: string;
   readonly identity: string;
+  /** Permission bits of what was restored. */
+  readonly mode: number;
   readonly result: Result;
 }
 
@@ -81,7 +83,7 @@ export function createStaging<Result>(target: Target, subject: string): Staging<
     },
     keepResult: async (madePath, result) => {
       const identity = await findIdentity(madePath);
-      const kept = { entry: madePath.slice(folder.length + 1), identity, result };
+      const kept = { entry: basename(madePath), identity, mode: (await lstat(madePath)).mode & 0o7777, result };
       await writeDurably(resultPath, JSON.stringify(kept));
       await syncFolder(folder);
     },
@@ -96,8 +98,10 @@ export function createStaging<Result>(target: Target, subject: string): Staging<
           if ((await findIdentity(replacedPath)) !== undefined) await rename(replacedPath, target.path);
           throw error;
         });
-        await syncFolder(join(folder, '..'));
       }
+      // Also after a crash in the middle of `giveName`, which may have to open a folder up to move it.
+      if (((await lstat(target.path)).mode & 0o7777) !== kept.mode) await chmod(target.path, kept.mode);
+      await syncFolder(dirname(folder));
       await removeTree(replacedPath);
     },
     discard,
@@ -119,6 +123,8 @@ async function giveName(made: string, target: Target): Promise<void> {
   const stats = await lstat(made);
   try {
     if (stats.isDirectory()) {
+      // Only root may move a folder it cannot write to into another parent.
+      if ((stats.mode & 0o200) === 0) await chmod(made, (stats.mode & 0o7777) | 0o200);
       // A folder takes the place of nothing, or of an empty folder; the system refuses any other.
       await rename(made, target.path);
       return;

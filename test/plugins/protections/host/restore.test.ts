@@ -92,6 +92,15 @@ describe('where a restore goes', () => {
     expect(made).toEqual([(await bench.resource('copy')).id]);
   });
 
+  test('with the permission bits of the folder, even where they forbid writing', async () => {
+    await mkdir(join(host.first, 'sealed'));
+    await chmod(join(host.first, 'sealed'), 0o555);
+    const bench = await openProtectionBench(hostDirectoryProtection, hostDirectoryProtectable, host);
+    const resource = await bench.resource('sealed');
+    await bench.restore(resource, await bench.protect(resource), { restore_name: 'copy' });
+    expect((await stat(join(host.first, 'copy'))).mode & 0o7777).toBe(0o555);
+  });
+
   test('to a file with the ending of an image and the bits of the original', async () => {
     const { bench, resource, saved, digest } = await protectImage();
     await chmod(join(host.first, 'disk.img'), 0o644);
