@@ -1,6 +1,7 @@
+import { readTasks } from './read-tasks.ts';
 import type { AnyTask } from './task.ts';
 import { treeTasks } from './tree-tasks.ts';
 import { volumeTasks } from './volume-tasks.ts';
 
 /** Every task a worker can run. */
-export const tasks: readonly AnyTask[] = [...volumeTasks, ...treeTasks];
+export const tasks: readonly AnyTask[] = [...readTasks, ...volumeTasks, ...treeTasks];
