@@ -32,7 +32,7 @@ function closed(schema: unknown, inAllOf = false): unknown {
   if (!isRecord(schema)) return schema;
   const copy: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(schema)) {
-    if (key === 'properties' && isRecord(value)) {
+    if ((key === 'properties' || key === 'patternProperties') && isRecord(value)) {
       copy[key] = Object.fromEntries(Object.entries(value).map(([name, one]) => [name, closed(one)]));
     } else if (key === 'allOf' && Array.isArray(value)) copy[key] = value.map((one) => closed(one, true));
     else copy[key] = ['items', 'anyOf', 'oneOf', 'additionalProperties'].includes(key) ? closed(value) : value;

@@ -11,12 +11,12 @@ export function overlaps(one: string, other: string): boolean {
   return isWithin(one, other) || isWithin(other, one);
 }
 
-/** The path with every link followed; undefined when it leads nowhere. */
+/** The path with every link followed; undefined when it leads nowhere, or where this service may not look. */
 export async function findRealPath(path: string): Promise<string | undefined> {
   try {
     return await realpath(path);
   } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'ENAMETOOLONG')) return undefined;
     throw error;
   }
 }

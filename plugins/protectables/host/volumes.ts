@@ -206,7 +206,7 @@ function vanished(type: HostType, id: string, name: string, places: readonly str
   return new Fault(
     'not-found',
     'host.volume_vanished',
-    `The volume ${name} (${type} ${id}) is not there any more; looked in ${places.join(', ')}.`,
+    `The volume ${name} (${type} ${id}) is not there any more, or out of this service's reach; looked in ${places.join(', ')}.`,
     {
       help: 'Bring it back under its old name, or take it out of the plan.',
       details: { id, name },

@@ -42,7 +42,6 @@ export async function chooseTarget(
     asked === undefined ? await pathInFirstRoot(type, name ?? saved.name, saved, volumes) : await pathAsAsked(asked, volumes);
   const place = await volumes.place(path);
   if (place === undefined) throw outsideRoots(asked ?? path, volumes);
-  if (!place.named) refuseBadName(basename(path));
   await volumes.refuseOwnFolder(path);
   await refuseRootBelow(path, volumes);
   return { path, id: place.id, overwrite };
@@ -91,7 +90,7 @@ async function pathAsAsked(asked: string, volumes: HostVolumes): Promise<string>
     throw new Fault(
       'not-found',
       'host.no_parent',
-      `The folder ${dirname(path)}, in which ${asked} should be restored, is not there.`,
+      `The folder ${dirname(path)}, in which ${asked} should be restored, is not there, or out of this service's reach.`,
       {
         help: 'Make the folder first, or choose another restore_path.',
       },
@@ -99,6 +98,7 @@ async function pathAsAsked(asked: string, volumes: HostVolumes): Promise<string>
   }
   const target = join(parent, basename(path));
   if ((await volumes.place(target)) === undefined) throw outsideRoots(asked, volumes);
+  refuseBadName(basename(target));
   if (await isLink(target)) {
     throw new Fault('invalid', 'host.target_is_link', `${asked} is a symbolic link.`, {
       help: 'Name the path that it leads to.',

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -83,6 +83,15 @@ describe('what lies in the roots', () => {
     await symlink('nowhere', join(host.first, 'dangling'));
     await symlink('loop', join(host.first, 'loop'));
     expect(await names(hostDirectoryProtectable)).toEqual(['good', 'real']);
+  });
+
+  test('is left out where this service may not look', async (context) => {
+    if (process.getuid?.() === 0) context.skip('root may look everywhere');
+    await mkdir(join(host.second, 'closed/inner'), { recursive: true });
+    await symlink(join(host.second, 'closed/inner'), join(host.first, 'link'));
+    await chmod(join(host.second, 'closed'), 0o000);
+    expect(await names(hostDirectoryProtectable)).toEqual(['closed']);
+    await chmod(join(host.second, 'closed'), 0o700);
   });
 
   test('is left out where Karri itself writes', async () => {

@@ -163,6 +163,11 @@ describe('a restore is refused, and touches nothing, for', () => {
     expect(await readdir(host.outside)).toEqual([]);
   });
 
+  test('a path whose parts are too long', async () => {
+    await refused({ restore_path: join(host.second, 'n'.repeat(300)) }, 'host.bad_name');
+    await refused({ restore_path: join(host.second, 'n'.repeat(300), 'copy') }, 'host.no_parent');
+  });
+
   test('a path that is a link', async () => {
     await symlink('nowhere', join(host.second, 'link'));
     await refused({ restore_path: join(host.second, 'link'), overwrite: 'True' }, 'host.target_is_link');
