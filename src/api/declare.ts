@@ -39,6 +39,9 @@ export function answers<Ok extends TSchema>(ok: Ok, ...faults: FaultStatus[]): {
   };
 }
 
+/** What any route with a body can answer: too much of it (or of what a quota allows), or encoded. */
+const bodyFaults = { 413: faultSchemas.get(413), 415: faultSchemas.get(415) };
+
 /** 200 with nothing in it: the handler sets the content type and returns no text. */
 export const emptyBody = Type.Unsafe<''>({ type: 'null', description: 'Done; the body is empty.' });
 
@@ -77,6 +80,7 @@ export function declareRoutes(app: Api): void {
     checkDeclared(route);
     const { schema } = route;
     if (schema === undefined) return;
+    if (schema.body !== undefined) schema.response = { ...Object(schema.response), ...bodyFaults };
     for (const part of ['params', 'querystring', 'body', 'response'] as const) {
       if (schema[part] !== undefined) schema[part] = share(schema[part]);
     }

@@ -61,7 +61,8 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   app.addHook('onSend', (request, reply, _payload, done) => {
     nameRequest(request.id, reply);
     // JSON has no charset parameter, and Karbor sends none.
-    if (reply.getHeader('content-type') === 'application/json; charset=utf-8') void reply.header('content-type', 'application/json');
+    if (reply.getHeader('content-type') === 'application/json; charset=utf-8')
+      void reply.header('content-type', 'application/json');
     done();
   });
   readBodies(app);
@@ -84,7 +85,8 @@ export async function createServer(options: ServerOptions): Promise<Api> {
 function identifyCallers(app: Api, identity: Identity): void {
   app.addHook('onRequest', async (request, reply) => {
     const { rule } = request.routeOptions.config;
-    if (rule === 'open' || (request.is404 && !isBelowV1(request.url))) return;
+    if (rule === 'open') return;
+    if (request.is404 && !isBelowV1(request.url)) return answerNoRoute(request, reply);
     const found = await identity.identify(request);
     if ('status' in found) return reply.code(found.status).headers(found.headers).send(found.body);
     request.caller = found;
@@ -111,7 +113,7 @@ function readBodies(app: Api): void {
     if (encoding !== undefined && encoding !== 'identity') done(unknownEncoding(encoding));
     // An empty body fails the schema where there is one; a DELETE may well announce JSON and send nothing.
     else if (body === '') done(null, undefined);
-    else parse(request, body.toString(), done);
+    else void parse(request, body.toString(), done);
   });
   app.addContentTypeParser('*', (_request, _payload, done) => {
     done(

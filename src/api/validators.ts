@@ -21,7 +21,8 @@ export function createValidatorCompiler(schemas: () => Readonly<Record<string, u
     else coercing ??= createAjv(schemas(), true);
     const validate = (isBody ? strict : coercing)?.compile(schema);
     if (validate === undefined) throw new Fault('internal', 'api.no_validator', 'There is no validator.');
-    return (data: unknown) => (validate(data) ? { value: data } : { error: toFault(validate.errors?.[0], isBody) });
+    // The last error is the whole one: a bad key is told as the pattern it breaks first, as the key it is then.
+    return (data: unknown) => (validate(data) ? { value: data } : { error: toFault(validate.errors?.at(-1), isBody) });
   };
 }
 

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Ajv, ValidateFunction } from 'ajv';
 import type { FastifyRequest, LightMyRequestResponse } from 'fastify';
 import type { Api } from '../../src/api/declare.ts';
 import { faultSchemas } from '../../src/api/faults.ts';
@@ -72,7 +73,14 @@ function createTestIdentity(): Identity {
 function watchAnswers(app: Api): string[] {
   const problems: string[] = [];
   const given = new WeakMap<FastifyRequest, unknown>();
-  const ajv = (): ReturnType<typeof createAjv> => createAjv(app.getSchemas(), false);
+  const validators = new Map<object, ValidateFunction>();
+  let ajv: Ajv | undefined;
+  const validatorOf = (schema: object): ValidateFunction => {
+    ajv ??= createAjv(app.getSchemas(), false);
+    const validate = validators.get(schema) ?? ajv.compile(schema);
+    validators.set(schema, validate);
+    return validate;
+  };
   app.addHook('preSerialization', async (request, _reply, payload) => {
     given.set(request, payload);
     return payload;
@@ -80,6 +88,7 @@ function watchAnswers(app: Api): string[] {
   app.addHook('onSend', async (request, reply, payload) => {
     const { config, schema } = request.routeOptions;
     if (config.rule === undefined || schema?.hide || reply.statusCode === 204) return payload;
+    if (reply.getHeader('content-type') === 'text/plain') return payload;
     const declared: unknown =
       Object(schema?.response)[reply.statusCode] ?? (reply.statusCode === 500 ? faultSchemas.get(500) : undefined);
     if (typeof declared !== 'object' || declared === null) {
@@ -88,8 +97,8 @@ function watchAnswers(app: Api): string[] {
     }
     const text = Buffer.isBuffer(payload) ? payload.toString() : String(payload);
     const answer: unknown = text === '' ? null : JSON.parse(text);
-    const validate = ajv().compile(declared);
-    if (!validate(answer)) problems.push(`the answer breaks its schema: ${ajv().errorsText(validate.errors)}`);
+    const validate = validatorOf(declared);
+    if (!validate(answer)) problems.push(`the answer breaks its schema: ${ajv?.errorsText(validate.errors)}`);
     const before = given.get(request);
     if (before !== undefined && !isDeepStrictEqual(JSON.parse(JSON.stringify(before)), answer)) {
       problems.push(`the serializer changed ${JSON.stringify(before)} into ${text}`);

@@ -58,6 +58,8 @@ const instances: Record<string, ProtectableInstance[]> = {
 /** All of it in memory; `seen` holds what the last calls were asked with. */
 export interface FakeProtection extends Protection {
   readonly seen: { page?: PageQuery; checkpointPage?: CheckpointQuery; restoreAuth?: unknown; parameters?: unknown };
+  /** Empty again, and the time back at the start. */
+  reset(): void;
   readonly store: { plans: Plan[]; checkpoints: ShownCheckpoint[]; restores: ShownRestore[]; logs: OperationLog[] };
 }
 
@@ -65,7 +67,8 @@ export interface FakeProtection extends Protection {
 export function createFakeProtection(): FakeProtection {
   const seen: FakeProtection['seen'] = {};
   const store: FakeProtection['store'] = { plans: [], checkpoints: [], restores: [], logs: [] };
-  let time = Date.UTC(2031, 2, 9, 2, 0, 3, 512);
+  const start = Date.UTC(2031, 2, 9, 2, 0, 3, 512);
+  let time = start;
   const tick = (): number => {
     time += 1000;
     return time;
@@ -103,6 +106,11 @@ export function createFakeProtection(): FakeProtection {
   const self: FakeProtection = {
     seen,
     store,
+    reset() {
+      time = start;
+      for (const list of Object.values(store)) list.length = 0;
+      for (const key of Object.keys(seen)) Reflect.deleteProperty(seen, key);
+    },
     providers: { list: () => providers, get: getProvider },
     protectables: {
       listTypes: () => Object.keys(instances),

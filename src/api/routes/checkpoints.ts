@@ -37,7 +37,7 @@ export function addCheckpointRoutes(app: Api, protection: Protection, maxLimit: 
           'Answers at once with status `protecting`; the work goes on by itself. Several checkpoints of one plan may run together.',
         params: pathSchema({ provider_id: uuid }),
         body: closed({ checkpoint: newCheckpointSchema }),
-        response: answers(oneCheckpoint, 404, 413),
+        response: answers(oneCheckpoint, 404),
       },
     },
     async ({ caller, params, body: { checkpoint } }) => {

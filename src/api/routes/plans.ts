@@ -36,7 +36,7 @@ export function addPlanRoutes(app: Api, protection: Protection, maxLimit: number
           'Neither the resources nor their types are looked up; parameters are checked against the options schema of the provider.',
         params: pathSchema({}),
         body: closed({ plan: newPlanSchema }),
-        response: answers(onePlan, 413),
+        response: answers(onePlan),
       },
     },
     async ({ caller, body: { plan } }) => {

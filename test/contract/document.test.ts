@@ -1,0 +1,112 @@
+import { readFile } from 'node:fs/promises';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { describe, expect, test } from 'vitest';
+import { documentFile, renderDocument } from '../../openapi/write.ts';
+import { createTestApi } from '../kit/api.ts';
+
+interface Operation {
+  operationId?: string;
+  summary?: string;
+  description?: string;
+  tags?: string[];
+  security?: unknown[];
+  responses: Record<string, { description: string }>;
+}
+
+interface Document {
+  openapi: string;
+  tags: { name: string }[];
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, { examples?: unknown[] }> };
+}
+
+const text = await readFile(documentFile, 'utf8');
+const document: Document = JSON.parse(text);
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, path, operation })),
+);
+
+describe('the document', () => {
+  test('is what the routes say: `npm run openapi:write` makes it so', async () => {
+    expect(await renderDocument()).toBe(text);
+  });
+
+  test('is what the service shows', async () => {
+    const { app } = await createTestApi();
+    expect((await app.inject('/openapi.json')).json()).toEqual(document);
+    await app.close();
+  });
+
+  test('has every route of this version and no other', () => {
+    expect(operations.map(({ name }) => name).sort()).toEqual(
+      [
+        'GET /',
+        'GET /healthz',
+        'GET /openapi.json',
+        'GET /readyz',
+        'GET /v1',
+        'GET /v1/{project_id}/operation_logs',
+        'GET /v1/{project_id}/operation_logs/{operation_log_id}',
+        'GET /v1/{project_id}/plans',
+        'POST /v1/{project_id}/plans',
+        'GET /v1/{project_id}/plans/{plan_id}',
+        'PUT /v1/{project_id}/plans/{plan_id}',
+        'DELETE /v1/{project_id}/plans/{plan_id}',
+        'GET /v1/{project_id}/protectables',
+        'GET /v1/{project_id}/protectables/{protectable_type}',
+        'GET /v1/{project_id}/protectables/{protectable_type}/instances',
+        'GET /v1/{project_id}/protectables/{protectable_type}/instances/{instance_id}',
+        'GET /v1/{project_id}/providers',
+        'GET /v1/{project_id}/providers/{provider_id}',
+        'GET /v1/{project_id}/providers/{provider_id}/checkpoints',
+        'POST /v1/{project_id}/providers/{provider_id}/checkpoints',
+        'GET /v1/{project_id}/providers/{provider_id}/checkpoints/{checkpoint_id}',
+        'PUT /v1/{project_id}/providers/{provider_id}/checkpoints/{checkpoint_id}',
+        'DELETE /v1/{project_id}/providers/{provider_id}/checkpoints/{checkpoint_id}',
+        'GET /v1/{project_id}/restores',
+        'POST /v1/{project_id}/restores',
+        'GET /v1/{project_id}/restores/{restore_id}',
+      ].sort(),
+    );
+  });
+
+  test('gives each operation its own id', () => {
+    const ids = operations.map(({ operation }) => operation.operationId);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  test.each(operations)('$name says what it does and which faults it has', ({ path, operation }) => {
+    expect(operation).toMatchObject({
+      operationId: expect.any(String),
+      summary: expect.any(String),
+      description: expect.any(String),
+    });
+    expect(document.tags.map(({ name }) => name)).toContain(operation.tags?.[0]);
+    const statuses = Object.keys(operation.responses);
+    if (path.startsWith('/v1/{')) {
+      expect(statuses).toEqual(expect.arrayContaining(['200', '400', '401', '403', '503']));
+      expect(operation.security).toBeUndefined();
+    } else {
+      expect(operation.security).toEqual([]);
+    }
+    expect(statuses).not.toContain('500');
+    for (const { description } of Object.values(operation.responses)) expect(description).not.toBe('Default Response');
+  });
+
+  test('keeps the names of the nouns, and its examples are true', () => {
+    const { schemas } = document.components;
+    expect(Object.keys(schemas)).toEqual(
+      expect.arrayContaining(['Plan', 'Checkpoint', 'Restore', 'OperationLog', 'Provider', 'Progress', 'ItemNotFound']),
+    );
+    const ajv = new Ajv2020({ strict: false, validateFormats: false });
+    ajv.addSchema({ $id: 'openapi', ...document });
+    const examples = Object.entries(schemas).flatMap(([name, { examples = [] }]) =>
+      examples.map((example) => ({ name, example })),
+    );
+    expect(examples.length).toBeGreaterThanOrEqual(8);
+    for (const { name, example } of examples) {
+      const validate = ajv.compile({ $ref: `openapi#/components/schemas/${name}` });
+      expect([name, validate(example), validate.errors]).toEqual([name, true, null]);
+    }
+  });
+});
