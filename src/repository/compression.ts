@@ -1,5 +1,6 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Level } from './chunk-sink.ts';
+import { freeBytes } from './free-bytes.ts';
 
 export const codecRaw = 0;
 export const codecZstd = 1;
@@ -19,7 +20,9 @@ export function compress(plain: Uint8Array, level: Level): Compressed {
     pledgedSrcSize: plain.length,
     params: { [constants.ZSTD_c_compressionLevel]: zstdLevels[level] },
   });
-  return payload.length < plain.length * 0.97 ? { codec: codecZstd, payload } : { codec: codecRaw, payload: plain };
+  if (payload.length < plain.length * 0.97) return { codec: codecZstd, payload };
+  freeBytes(payload);
+  return { codec: codecRaw, payload: plain };
 }
 
 /** Undefined when the payload is no whole frame of exactly `rawLength` bytes; never allocates more than that. */

@@ -1,6 +1,7 @@
 import { Fault } from '../base/faults.ts';
 import type { BlockBatch } from './chunk-source.ts';
 import type { RootKey } from './crypto.ts';
+import { freeBytes } from './free-bytes.ts';
 import type { KeyedHash } from './keyed-hash.ts';
 import { packKey } from './layout.ts';
 import { PackOpener, packFooterBytes, parseFooter } from './pack-format.ts';
@@ -11,7 +12,7 @@ export interface OpenKeys {
   readonly projectId: string;
 }
 
-/** Opens every block of the batch, checks every chunk against its id, and shows it. Runs in a worker. */
+/** Opens every block of the batch, checks every chunk against its id, and shows it; uses the batch up. Runs in a worker. */
 export function openBatch(batch: BlockBatch, keys: OpenKeys, visit: (plain: Uint8Array, wants: Uint32Array, firstWant: number) => void): void {
   const root = keys.roots.get(batch.keyId);
   const hash = keys.hashes.get(batch.keyId);
@@ -35,7 +36,9 @@ export function openBatch(batch: BlockBatch, keys: OpenKeys, visit: (plain: Uint
       const firstWant = number(chunks, chunk * 4 + 2);
       visit(plain, wants.subarray(firstWant, firstWant + number(chunks, chunk * 4 + 3)), firstWant);
     }
+    freeBytes(raw);
   }
+  freeBytes(batch.bytes);
 }
 
 /** Opens a pack by its footer and directory alone and checks every chunk in it; returns how many there are. Runs in a worker. */
@@ -60,6 +63,7 @@ export function openPack(packId: string, bytes: Uint8Array, keys: OpenKeys): num
       }
       count++;
     }
+    freeBytes(raw);
   }
   return count;
 }

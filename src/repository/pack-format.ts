@@ -3,6 +3,7 @@ import { MiB } from '../base/bytes.ts';
 import { maxChunkBytes } from './chunk-sink.ts';
 import { codecRaw, type Compressed, decompress } from './compression.ts';
 import { derivePackKey, open, type RootKey, randomId, tagBytes } from './crypto.ts';
+import { freeBytes } from './free-bytes.ts';
 import type { KeyedHash } from './keyed-hash.ts';
 
 /**
@@ -98,10 +99,11 @@ export class PackBuilder {
     return this.#used >= packTargetBytes || (this.#chunks + this.#blocks.length) * 40 > directoryRoomBytes / 2;
   }
 
-  /** Seals one block and returns where it lies. */
+  /** Seals one block and returns where it lies. Takes the payload's memory when it is compressed. */
   add(compressed: Compressed, rawLength: number, chunks: readonly ChunkInBlock[]): BlockPlace {
     const first = chunks[0]?.id ?? new Uint8Array(8);
     const place = { ...this.#append(this.#blocks.length, first, compressed), rawLength };
+    if (compressed.codec !== codecRaw) freeBytes(compressed.payload);
     this.#blocks.push({ ...place, chunks });
     this.#chunks += chunks.length;
     return place;
@@ -128,8 +130,10 @@ export class PackBuilder {
     bytes.set(firstId.subarray(0, 8), offset + 5);
     const cipher = createCipheriv('aes-256-gcm', this.#key, bytes.subarray(offset + 1, offset + 13));
     cipher.setAAD(aim(this.#associated, offset, codec));
-    bytes.set(cipher.update(payload), offset + 13);
+    const ciphertext = cipher.update(payload);
     cipher.final();
+    bytes.set(ciphertext, offset + 13);
+    freeBytes(ciphertext);
     bytes.set(cipher.getAuthTag(), offset + 13 + payload.length);
     const length = payload.length + blockOverheadBytes;
     this.#used += length;
@@ -153,7 +157,9 @@ export class PackOpener {
     const codec = sealed[0] ?? codecRaw;
     const end = sealed.length - tagBytes;
     const payload = open(this.#key, sealed.subarray(1, 13), aim(this.#associated, offset, codec), sealed.subarray(13, end), sealed.subarray(end));
-    return payload && decompress(codec, payload, rawLength);
+    const raw = payload && decompress(codec, payload, rawLength);
+    if (payload && raw !== payload) freeBytes(payload);
+    return raw;
   }
 
   /** The blocks of the pack, from the sealed directory and where it lies; undefined when any byte of it is wrong. */

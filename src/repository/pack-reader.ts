@@ -1,4 +1,4 @@
-import { KiB } from '../base/bytes.ts';
+import { KiB, MiB } from '../base/bytes.ts';
 import { isFault } from '../base/faults.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { ChunkIndex } from './chunk-index.ts';
@@ -13,6 +13,8 @@ import { openChunks } from './read-tasks.ts';
 
 /** Unwanted bytes between two wanted blocks that are read along rather than asked for in a request of their own. */
 const joinGapBytes = 256 * KiB;
+/** Half a pack: requests are few, and what lies in memory while it is fetched, waits and is opened stays small. */
+const maxRangeBytes = 8 * MiB;
 /** Batches fetched while the caller works on one. */
 const batchesAhead = 2;
 
@@ -125,7 +127,9 @@ function planRanges(chunks: PlannedChunk[]): PlannedRange[] {
   chunks.forEach((chunk, at) => {
     const before = chunks[at - 1];
     const { blockOffset, blockLength } = chunk.place;
-    if (before !== undefined && (before.place.pack !== chunk.place.pack || blockOffset > end + joinGapBytes)) {
+    const start = chunks[from]?.place.blockOffset ?? 0;
+    const fits = blockOffset <= end + joinGapBytes && (blockOffset + blockLength <= start + maxRangeBytes || blockOffset < end);
+    if (before !== undefined && (before.place.pack !== chunk.place.pack || !fits)) {
       ranges.push(asRange(chunks.slice(from, at)));
       from = at;
     }
