@@ -59,7 +59,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const launch = createLauncher(account, binaries.postgres, folder);
   const password = readPassword(join(folder, 'password'), existsSync(data));
   if (!existsSync(data)) {
-    log.info('making the database', { folder: data });
+    log.info('The embedded database is made.', { folder: data });
     await initCluster({ data, password, account, durable, launch: (args) => launch(binaries.initdb, args) });
   }
 
@@ -84,12 +84,12 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     while (!stopping.signal.aborted) {
       try {
         if (!isServerOf(data, server.pid)) {
-          log.error('embedded PostgreSQL died and is started again', { pid: server.pid });
+          log.error('Embedded PostgreSQL died and is started again.', { pid: server.pid });
           server = await startWithRetry(start, () => Promise.resolve(port));
         }
         waitMs = watchMs;
       } catch (error) {
-        log.error('embedded PostgreSQL cannot be started again yet', { reason: faultText(error) });
+        log.error('Embedded PostgreSQL cannot be started again yet.', { reason: faultText(error) });
         waitMs = 10 * watchMs;
       }
       await sleep(waitMs, stopping.signal).catch(() => undefined); // Woken by stop.
@@ -130,7 +130,7 @@ async function takeOver(data: string, log: Log): Promise<ServerState | undefined
   if (isServerOf(data, state.pid)) {
     const ready = await waitUntilReady(data, state.pid);
     if (ready !== undefined) {
-      log.info('took over the running embedded PostgreSQL', { pid: ready.pid, port: ready.port });
+      log.info('The running embedded PostgreSQL is taken over.', { pid: ready.pid, port: ready.port });
       return ready;
     }
   }

@@ -44,7 +44,7 @@ export function findPostgresAccount(log: Log): PostgresAccount | undefined {
   if (made === undefined) {
     throw new Fault('internal', 'postgres.no_user', `The system user "${userName}" was made but is not in /etc/passwd.`);
   }
-  log.info('made the system user that PostgreSQL runs as', { user: userName, uid: made.uid });
+  log.info('The system user that PostgreSQL runs as was made.', { user: userName, uid: made.uid });
   return made;
 }
 

@@ -28,6 +28,12 @@ interface Term extends ListColumn {
   readonly direction: 'asc' | 'desc';
 }
 
+/** A piece of SQL with `??` for names and `?` for values, in their order. */
+interface Condition {
+  readonly sql: string;
+  readonly values: readonly unknown[];
+}
+
 /**
  * One page. It begins behind the marker's own place in the order, not behind a count of rows, so that with an index
  * any page costs what the first does. The marker may have been deleted meanwhile: one can page and delete.
@@ -36,13 +42,8 @@ interface Term extends ListColumn {
 export async function listRows<Row>(knex: Knex, shape: ListShape, page: PageQuery): Promise<Row[]> {
   const terms = sortTerms(shape, page.sort);
   const ofProject = page.projectId === undefined ? {} : { project_id: page.projectId };
-  const list: Knex.QueryBuilder = knex(shape.table).where(ofProject);
-  if (shape.softDeleted) list.whereNull('deleted_at');
-  for (const [key, value] of Object.entries(page.filters)) {
-    const column = shape.columns[key];
-    if (column === undefined && shape.unknownFilter === 'ignored') continue;
-    if (column === undefined || !filter(list, column, value)) return [];
-  }
+  const conditions: Condition[] = Object.entries(page.filters).map(([key, value]) => filter(shape, key, value));
+  if (shape.softDeleted) conditions.push(isNull('deleted_at'));
   if (page.marker !== undefined) {
     const columns = terms.map(({ column }) => column);
     const marker: Record<string, unknown> | undefined = isUuidLike(page.marker)
@@ -55,87 +56,90 @@ export async function listRows<Row>(knex: Knex, shape: ListShape, page: PageQuer
         help: 'Give the id of the last item of the page before.',
       });
     }
-    startAfter(list, terms, marker);
+    conditions.push(behind(terms, marker));
   }
-  list.orderBy(terms.map(({ column, direction }) => ({ column, order: direction }))).limit(page.limit);
-  if (page.offset !== undefined) list.offset(page.offset);
-  const rows: unknown = await list.select(`${shape.table}.*`);
+  const { sql, values } = all(conditions);
+  const rows: unknown = await knex(shape.table)
+    .where(ofProject)
+    .whereRaw(sql, [...values] as Knex.RawBinding[])
+    .orderBy(terms.map(({ column, direction }) => ({ column, order: direction })))
+    .limit(page.limit)
+    .offset(page.offset ?? 0)
+    .select(`${shape.table}.*`);
   return rows as Row[];
 }
 
 function sortTerms(shape: ListShape, sort: readonly SortKey[]): Term[] {
+  const allowed = Object.keys(shape.columns).join(', ');
   const terms = sort.map(({ key, direction }): Term => {
     const column = shape.columns[key];
-    if (column === undefined) {
-      throw new Fault('invalid', 'page.bad_sort', `A list of ${shape.noun}s cannot be sorted by "${key}".`, {
-        details: { allowed: Object.keys(shape.columns).join(', ') },
-        help: `Sort by one of: ${Object.keys(shape.columns).join(', ')}.`,
-      });
-    }
-    return { ...column, direction };
+    if (column !== undefined) return { ...column, direction };
+    throw new Fault('invalid', 'page.bad_sort', `A list of ${shape.noun}s cannot be sorted by "${key}".`, {
+      details: { allowed },
+      help: `Sort by one of: ${allowed}.`,
+    });
   });
   // The id goes the way of the first key: then one index, read forwards or backwards, gives the whole order.
   if (terms.some(({ column }) => column === 'id')) return terms;
   return [...terms, { column: 'id', kind: 'uuid', direction: terms[0]?.direction ?? 'desc' }];
 }
 
-/** False: nothing can match. */
-function filter(list: Knex.QueryBuilder, { column, kind, match }: ListColumn, value: unknown): boolean {
-  if (kind === 'time') return false;
-  if (value === null) {
-    list.whereNull(column);
-    return true;
-  }
-  if (match === 'pattern') {
-    list.whereRaw('?? ~ ?', [column, asText(value)]);
-    return true;
-  }
+function filter(shape: ListShape, key: string, value: unknown): Condition {
+  const known = shape.columns[key];
+  if (known === undefined) return shape.unknownFilter === 'ignored' ? always : never;
+  const { column, kind, match } = known;
+  if (kind === 'time') return never;
+  if (value === null) return isNull(column);
+  if (match === 'pattern') return { sql: '?? ~ ?', values: [column, asText(value)] };
   const wanted = (Array.isArray(value) ? value : [value]).map(asText);
-  const possible = kind === 'uuid' ? wanted.filter(isUuidLike).map(canonicalUuid) : wanted;
-  list.whereIn(column, possible);
-  return possible.length > 0;
+  return { sql: '?? = any(?)', values: [column, kind === 'uuid' ? wanted.filter(isUuidLike).map(canonicalUuid) : wanted] };
 }
 
 function asText(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-function startAfter(list: Knex.QueryBuilder, terms: readonly Term[], marker: Readonly<Record<string, unknown>>): void {
+/** What comes after the marker in the order of the terms. */
+function behind(terms: readonly Term[], marker: Readonly<Record<string, unknown>>): Condition {
   const first = terms[0];
   if (terms.every(({ nullable, direction }) => !nullable && direction === first?.direction)) {
     // A comparison of rows is what the planner answers from one place of an index.
-    const places = terms.map(() => '??').join(', ');
-    const values = terms.map(() => '?').join(', ');
-    const sign = first?.direction === 'asc' ? '>' : '<';
     const columns = terms.map(({ column }) => column);
-    list.whereRaw(`(${places}) ${sign} (${values})`, [...columns, ...columns.map((column) => marker[column] as Knex.Value)]);
-    return;
+    const sql = `(${columns.map(() => '??').join(', ')}) ${first?.direction === 'asc' ? '>' : '<'} (${columns.map(() => '?').join(', ')})`;
+    return { sql, values: [...columns, ...columns.map((column) => marker[column])] };
   }
-  list.where((behind) => {
-    for (const [index, term] of terms.entries()) {
-      behind.orWhere((place) => {
-        for (const { column } of terms.slice(0, index)) equals(place, column, marker[column]);
-        follows(place, term, marker[term.column]);
-      });
-    }
+  const places = terms.map((term, index) => {
+    const equal = terms.slice(0, index).map(({ column }) => equals(column, marker[column]));
+    return all([...equal, follows(term, marker[term.column])]);
   });
+  return join(places, ' or ');
 }
 
-function equals(place: Knex.QueryBuilder, column: string, value: unknown): void {
-  if (value === null) place.whereNull(column);
-  else place.where(column, value as Knex.Value);
+function equals(column: string, value: unknown): Condition {
+  return value === null ? isNull(column) : { sql: '?? = ?', values: [column, value] };
 }
 
 /** PostgreSQL puts null behind everything when ascending, before everything when descending. */
-function follows(place: Knex.QueryBuilder, { column, direction, nullable }: Term, value: unknown): void {
-  if (direction === 'asc') {
-    if (value === null) place.whereRaw('false');
-    else
-      place.where((behind) =>
-        nullable
-          ? behind.where(column, '>', value as Knex.Value).orWhereNull(column)
-          : behind.where(column, '>', value as Knex.Value),
-      );
-  } else if (value === null) place.whereNotNull(column);
-  else place.where(column, '<', value as Knex.Value);
+function follows({ column, direction, nullable }: Term, value: unknown): Condition {
+  if (direction === 'desc') {
+    return value === null ? { sql: '?? is not null', values: [column] } : { sql: '?? < ?', values: [column, value] };
+  }
+  if (value === null) return never;
+  const greater = { sql: '?? > ?', values: [column, value] };
+  return nullable ? join([greater, isNull(column)], ' or ') : greater;
+}
+
+const always: Condition = { sql: 'true', values: [] };
+const never: Condition = { sql: 'false', values: [] };
+
+function isNull(column: string): Condition {
+  return { sql: '?? is null', values: [column] };
+}
+
+function all(conditions: readonly Condition[]): Condition {
+  return conditions.length === 0 ? always : join(conditions, ' and ');
+}
+
+function join(conditions: readonly Condition[], word: ' and ' | ' or '): Condition {
+  return { sql: conditions.map(({ sql }) => `(${sql})`).join(word), values: conditions.flatMap(({ values }) => values) };
 }

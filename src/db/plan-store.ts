@@ -61,8 +61,17 @@ export function createPlanStore(knex: Knex): PlanStore {
     return Number(row?.count ?? 0);
   };
 
+  const get = async (id: string, trx?: Knex.Transaction): Promise<Plan> => {
+    const row: PlanRow | undefined = await live(trx ?? knex)
+      .where({ id })
+      .first();
+    if (row === undefined) throw unknownPlan(id);
+    return fromRow(row);
+  };
+
   return {
     count,
+    get,
 
     create(plan, { maxPlans }, outer) {
       return inTransaction(knex, outer, async (trx) => {
@@ -90,14 +99,6 @@ export function createPlanStore(knex: Knex): PlanStore {
       });
     },
 
-    async get(id, trx) {
-      const row: PlanRow | undefined = await live(trx ?? knex)
-        .where({ id })
-        .first();
-      if (row === undefined) throw unknownPlan(id);
-      return fromRow(row);
-    },
-
     async list(query) {
       return { items: (await listRows<PlanRow>(knex, shape, query)).map(fromRow) };
     },
@@ -106,7 +107,7 @@ export function createPlanStore(knex: Knex): PlanStore {
       const { name, description, status } = patch;
       const plain = Object.fromEntries(Object.entries({ name, description, status }).filter(([, value]) => value !== undefined));
       const change = { ...plain, ...jsonColumns(patch) };
-      if (Object.keys(change).length === 0) return this.get(id, trx);
+      if (Object.keys(change).length === 0) return get(id, trx);
       const rows: PlanRow[] = await live(trx ?? knex)
         .where({ id })
         .update(change)

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -54,6 +54,7 @@ describe('karri', () => {
     ['provider init', '--path'],
     ['provider init --path x --bucket b', '--bucket does not belong'],
     ['provider init --bank s3 --bucket b --path x', '--path does not belong'],
+    ['bank check', 'which provider'],
     ['provider init a b --path x', 'Unexpected argument "b"'],
   ])('`karri %s` is a wrong call: exit 2 and the usage', async (args, part) => {
     const { code, out, err } = await karri(args);
@@ -96,6 +97,28 @@ describe('karri', () => {
     expect(out).not.toContain(key);
     const none = await karri('provider list', { KARRI_PROVIDERS_DIR: join(folder, 'none') });
     expect(none).toMatchObject({ code: 0, out: '', err: expect.stringContaining('provider init') });
+  });
+
+  test('bank check tries the bank of a provider and leaves nothing in it', async () => {
+    await karri(`provider init checked --path ${folder}/checked`);
+    const { code, out, err } = await karri('bank check checked');
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toContain(`${folder}/checked`);
+    expect(out).toContain('It is fit as a bank.');
+    expect(
+      readdirSync(join(folder, 'checked'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()),
+    ).toEqual([]);
+    const json = JSON.parse((await karri('bank check checked --json')).out);
+    expect(json.fit).toBe(true);
+    expect(json.findings.length).toBeGreaterThan(5);
+    expect(await karri('bank check nobody')).toMatchObject({ code: 1, err: expect.stringContaining('There are: ') });
+  });
+
+  test('bank check of a bank that is not there says what to do', async () => {
+    await karri(`provider init away --path ${folder}/none/of/this`);
+    const { code, err } = await karri('bank check away');
+    expect(code).toBe(1);
+    expect(err).toMatch(/^karri: There is no bank at .*\n.+\n$/);
   });
 
   test('openapi prints the document', async () => {

@@ -7,6 +7,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'config show': async () => (await import('./config-show.ts')).configShow,
   'provider init': async () => (await import('./provider-init.ts')).providerInit,
   'provider list': async () => (await import('./provider-list.ts')).providerList,
+  'bank check': async () => (await import('./bank-check.ts')).bankCheck,
   openapi: async () => (await import('./openapi.ts')).openapi,
 };
 
