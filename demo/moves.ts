@@ -79,8 +79,8 @@ interface LoggedResource {
 }
 
 function readFigures(log: ApiOperationLog): Figures {
-  const resources = log.extra_info?.resources as readonly LoggedResource[] | undefined;
-  if (resources === undefined) throw new Error(`The operation log ${log.id} says nothing about its volumes.`);
+  if (log.extra_info === null) throw new Error(`The operation log ${log.id} says nothing about its volumes.`);
+  const { resources } = JSON.parse(log.extra_info) as { resources: readonly LoggedResource[] };
   return new Map(
     resources.map((told) => [
       `${told.type}#${told.id}`,

@@ -31,8 +31,8 @@ export async function stopDatabase(dir: string): Promise<void> {
 
 /** Runs one of the embedded programs as the owner of the data directory. */
 async function runProgram(name: 'initdb' | 'pg_ctl', dir: string, args: readonly string[]): Promise<void> {
-  const bin = dirname((await locateBinaries()).postgres);
-  const { command, args: wrapped, uid, gid } = createLauncher(findOwner(dir), [bin, dir])(join(bin, name), args);
+  const program = join(dirname((await locateBinaries()).postgres), name);
+  const { command, args: wrapped, uid, gid } = createLauncher(findOwner(dir), program, dir)(program, args);
   await run(command, wrapped, { cwd: '/', ...(uid === undefined || gid === undefined ? {} : { uid, gid }) });
 }
 

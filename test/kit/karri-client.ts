@@ -55,7 +55,8 @@ export interface ApiOperationLog {
   readonly started_at: string;
   readonly ended_at: string | null;
   readonly error_info: string | null;
-  readonly extra_info: Readonly<Record<string, unknown>> | null;
+  /** JSON text. */
+  readonly extra_info: string | null;
 }
 
 export interface NewApiPlan {
