@@ -97,7 +97,10 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   return {
     async stop() {
       await queue.close();
-      await Promise.race([Promise.allSettled(running), sleep(options.stopGraceMs)]);
+      const ended = new AbortController();
+      await Promise.race([Promise.allSettled(running), sleep(options.stopGraceMs, ended.signal).catch(() => undefined)]);
+      // A timer left behind would keep the process up for the rest of it.
+      ended.abort();
       stop.abort(new Fault('cancelled', 'jobs.worker_stopped', 'This worker is stopping; the operation goes on when one starts.'));
       await Promise.allSettled(running);
       await beat.stop();
