@@ -14,7 +14,9 @@ import type { Target } from './target.ts';
  *     <target>.partial-<tag>/
  *       restored-<random>   what the mover made and compared
  *       result.json         written after that: which entry it is, and what the restore returns
- *       replaced            the old target, between the two renames of an overwrite
+ *     <target>.partial-<tag>.replaced
+ *                           the old target, between the two renames of an overwrite; beside, because a folder that its
+ *                           owner may not write to can change its name but not its parent
  *
  * Order: restored → result.json → (target → replaced) → restored → target → replaced removed. The folder itself stays
  * until the step's outcome is recorded: the identity in result.json is how a retry knows the target for its own.
@@ -45,7 +47,7 @@ export function createStaging<Result>(target: Target, subject: string): Staging<
   const tag = createHash('sha256').update(subject).digest('hex').slice(0, 12);
   const folder = `${target.path}.partial-${tag}`;
   const resultPath = join(folder, 'result.json');
-  const replacedPath = join(folder, 'replaced');
+  const replacedPath = `${folder}.replaced`;
 
   const findKept = async (): Promise<Kept<Result> | undefined> => {
     const text = await readFile(resultPath, 'utf8').catch(undefinedWhenAbsent);
@@ -60,7 +62,8 @@ export function createStaging<Result>(target: Target, subject: string): Staging<
     if ((await findIdentity(replacedPath)) !== undefined) {
       const standing = await findIdentity(target.path);
       if (standing === undefined) await rename(replacedPath, target.path);
-      else if (standing !== (await findKept())?.identity) {
+      else if (standing === (await findKept())?.identity) await removeTree(replacedPath);
+      else {
         throw new Fault(
           'conflict',
           'host.swap_disturbed',

@@ -98,7 +98,9 @@ describe('where a restore goes', () => {
     const bench = await openProtectionBench(hostDirectoryProtection, hostDirectoryProtectable, host);
     const resource = await bench.resource('sealed');
     await bench.restore(resource, await bench.protect(resource), { restore_name: 'copy' });
+    await bench.restore(resource, await bench.protect(resource), { restore_name: 'copy', overwrite: 'True' });
     expect((await stat(join(host.first, 'copy'))).mode & 0o7777).toBe(0o555);
+    expect(await rootEntries()).toEqual(['copy', 'sealed']);
   });
 
   test('to a file with the ending of an image and the bits of the original', async () => {
@@ -279,7 +281,7 @@ describe('overwrite', () => {
 describe('after a crash', () => {
   /** Folder in which this restore works; found by looking. */
   const staging = async (): Promise<string> => {
-    const name = (await readdir(host.first)).find((entry) => entry.includes('.partial-'));
+    const name = (await readdir(host.first)).find((entry) => /\.partial-[0-9a-f]+$/.test(entry));
     expect(name).toBeDefined();
     return join(host.first, name ?? '');
   };
@@ -311,7 +313,7 @@ describe('after a crash', () => {
     const folder = await staging();
     const kept = JSON.parse(await readFile(join(folder, 'result.json'), 'utf8')) as { entry: string };
     await rename(path, join(folder, kept.entry));
-    await rename(join(host.outside, 'old'), aside ? join(folder, 'replaced') : path);
+    await rename(join(host.outside, 'old'), aside ? `${folder}.replaced` : path);
     await bench.protection.restore.main?.(call);
     await bench.protection.restore.complete?.(call);
     expect((await measure(path)).digest).toBe(digest);
@@ -327,9 +329,19 @@ describe('after a crash', () => {
     await bench.protection.restore.main?.(call);
     const folder = await staging();
     await rm(path, { recursive: true });
-    await rename(join(host.outside, 'old'), join(folder, 'replaced'));
+    await rename(join(host.outside, 'old'), `${folder}.replaced`);
     await bench.protection.restore.abandon?.(call);
     expect(await readFile(join(path, 'newer'), 'utf8')).toBe('rows of today');
+    expect(await rootEntries()).toEqual(['database']);
+  });
+
+  test.each(['complete', 'abandon'] as const)('before the replaced directory was removed, %s removes it', async (hook) => {
+    const { bench, resource, saved, digest } = await protectDirectory();
+    const { call } = bench.restoreCall(resource, saved, { overwrite: 'True' });
+    await bench.protection.restore.main?.(call);
+    await mkdir(`${await staging()}.replaced`);
+    await bench.protection.restore[hook]?.(call);
+    expect((await measure(join(host.first, 'database'))).digest).toBe(digest);
     expect(await rootEntries()).toEqual(['database']);
   });
 
@@ -339,14 +351,14 @@ describe('after a crash', () => {
     const { call } = bench.restoreCall(resource, saved, { overwrite: 'True' });
     await bench.protection.restore.main?.(call);
     const folder = await staging();
-    await mkdir(join(folder, 'replaced'));
-    await writeFile(join(folder, 'replaced/precious'), '');
+    await mkdir(`${folder}.replaced`);
+    await writeFile(`${folder}.replaced/precious`, '');
     await rm(path, { recursive: true });
     await writeFile(join(host.first, 'stranger'), '');
     await mkdir(path);
     const fault = await bench.protection.restore.abandon?.(call).catch((error: unknown) => error);
-    expect(fault).toMatchObject({ code: 'host.swap_disturbed', help: expect.stringContaining(join(folder, 'replaced')) });
-    expect(await readdir(join(folder, 'replaced'))).toEqual(['precious']);
+    expect(fault).toMatchObject({ code: 'host.swap_disturbed', help: expect.stringContaining(`${folder}.replaced`) });
+    expect(await readdir(`${folder}.replaced`)).toEqual(['precious']);
   });
 
   test('a finished image is known again, and not written twice', async () => {
