@@ -19,27 +19,30 @@ declare module 'vitest' {
 
 /** One PostgreSQL for the whole run (`DATABASE_URL` where it is given), and one template database with the schema in it. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const given = process.env['DATABASE_URL'];
-  const folder = given === undefined ? await mkdtemp(join(tmpdir(), 'karri-test-postgres-')) : undefined;
-  const server =
-    folder === undefined ? undefined : await startEmbeddedPostgres({ stateDir: folder, log: silentLog, durable: false });
-  const databaseUrl = server?.url ?? given ?? '';
+  // What was begun is undone in reverse, also when a later line throws.
+  await using begun = new AsyncDisposableStack();
+  const databaseUrl = process.env['DATABASE_URL'] ?? (await startServer(begun));
   const templateDatabase = `karri_template_${newId().slice(0, 8)}`;
 
   const admin = await openDatabase({ url: databaseUrl, poolSize: 1 });
+  begun.defer(() => admin.destroy());
   await admin.raw('create database ??', [templateDatabase]);
+  begun.defer(() => admin.raw('drop database ?? with (force)', [templateDatabase]));
   const template = await openDatabase({ url: withDatabase(databaseUrl, templateDatabase), poolSize: 1 });
-  await migrate(template);
-  await template.destroy();
+  await migrate(template).finally(() => template.destroy());
 
   project.provide('databaseUrl', databaseUrl);
   project.provide('templateDatabase', templateDatabase);
-  return async () => {
-    if (server === undefined) await admin.raw('drop database ?? with (force)', [templateDatabase]);
-    await admin.destroy();
-    await server?.stop();
-    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
-  };
+  const kept = begun.move();
+  return () => kept.disposeAsync();
+}
+
+async function startServer(begun: AsyncDisposableStack): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'karri-test-postgres-'));
+  begun.defer(() => rm(folder, { recursive: true, force: true }));
+  const server = await startEmbeddedPostgres({ stateDir: folder, log: silentLog, durable: false });
+  begun.defer(() => server.stop());
+  return server.url;
 }
 
 function withDatabase(url: string, name: string): string {
