@@ -53,7 +53,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
       .join('  ');
   say(bold(line(head)));
   say(widths.map((width) => '─'.repeat(width)).join('  '));
-  for (const row of rows) say(line(row));
+  for (const row of rows) say(line(row).trimEnd());
 }
 
 /** `312.4 MiB` */
