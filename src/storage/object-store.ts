@@ -10,7 +10,8 @@ import type { Fault } from '../base/faults.ts';
  *
  * Laws (each is a test of `plugin/conformance/bank.ts`): a put that returned is read, listed and stat'ed by everybody at
  * once; a reader never sees a part of an object; listing is in ascending byte order of the key and complete; deleting
- * what is not there succeeds; every call ends when its signal aborts; errors are the faults named below.
+ * what is not there succeeds; every call ends when its signal aborts; errors are the faults named below. A put that failed or
+ * was aborted may still land a little later (seen on Swift), whole: who must be sure writes under a name used only once.
  */
 export interface ObjectStore {
   /** Where this is, for messages: `s3://bucket/prefix at http://…`. No secret in it. */

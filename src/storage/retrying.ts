@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../base/abort.ts';
 import { faultText, isFault } from '../base/faults.ts';
 import type { Log } from '../base/log.ts';
 import { type RetryOptions, retry } from '../base/retry.ts';
@@ -103,8 +104,13 @@ class RetryingStore implements ObjectStore {
     return this.#store.close();
   }
 
-  #retry<T>(signal: AbortSignal | undefined, task: (attempt: number) => Promise<T>): Promise<T> {
-    return retry(task, signal === undefined ? this.#options : { ...this.#options, signal });
+  async #retry<T>(signal: AbortSignal | undefined, task: (attempt: number) => Promise<T>): Promise<T> {
+    try {
+      return await retry(task, signal === undefined ? this.#options : { ...this.#options, signal });
+    } catch (error) {
+      throwIfAborted(signal);
+      throw error;
+    }
   }
 
   async #holds(key: string, body: Body, options: CallOptions): Promise<boolean> {

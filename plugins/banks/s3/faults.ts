@@ -76,7 +76,12 @@ export function s3Fault(error: unknown, call: FailedCall, signal: AbortSignal | 
     });
   }
   if (status === 401 || status === 403) return refusedFault(seen, what, options);
-  if (status === 429 || status === 503 || /^(SlowDown|TooManyRequests|RequestLimitExceeded|Throttling)/.test(name)) {
+  // The SDK calls an error document under status 200 a 503; that is no request to slow down.
+  if (
+    status === 429 ||
+    (status === 503 && name !== 'InternalError') ||
+    /^(SlowDown|TooManyRequests|RequestLimitExceeded|Throttling)/.test(name)
+  ) {
     return storeFault('storage.throttled', `The bank asks to slow down (${status} ${name}) at ${what}.`, options);
   }
   if (name === 'RequestTimeout')
