@@ -87,8 +87,8 @@ export function declareRoutes(app: Api): void {
   });
 }
 
-/** Keywords whose values are examples and names, not schemas. */
-const data: ReadonlySet<string> = new Set(['examples', 'enum', 'const', 'default', 'required']);
+/** Keywords whose values are data, not schemas. */
+const data: ReadonlySet<string> = new Set(['examples', 'enum', 'const', 'default']);
 
 function checkDeclared({ method, url, schema, config }: RouteOptions): void {
   if (config?.rule === 'unhandled') return;

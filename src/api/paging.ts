@@ -10,8 +10,6 @@ import { parseLiteral } from './literal.ts';
 export interface ListRules {
   /** Wire names that callers may sort by; undefined: any is accepted and none but `created_at` has a meaning. */
   readonly sortKeys?: readonly string[];
-  /** The member that `created_at` means here; `created_at` itself unless told. */
-  readonly timeKey?: string;
   /** Filters of ordinary users. Administrators may filter by any member. */
   readonly filters?: readonly string[];
 }
@@ -61,7 +59,7 @@ export function filterText(description: string) {
 }
 
 /** The members that every list reads itself; the rest of a query are filters. */
-const ownMembers: ReadonlySet<string> = new Set([...Object.keys({ ...pageMembers, ...offsetMember, ...tenantMembers })]);
+const ownMembers: ReadonlySet<string> = new Set(Object.keys({ ...pageMembers, ...offsetMember, ...tenantMembers }));
 
 export interface RawPageQuery {
   readonly limit?: number;
@@ -83,7 +81,8 @@ export function readPage(query: RawPageQuery, rules: ListRules, caller: Caller, 
   return {
     limit: readLimit(query, maxLimit),
     ...(query.marker === undefined ? {} : { marker: readMarker(query.marker) }),
-    ...(query.offset === undefined ? {} : { offset: query.offset }),
+    // A number only where the list's schema has made one of it; elsewhere an offset is text, and ignored.
+    ...(typeof query.offset === 'number' ? { offset: query.offset } : {}),
     sort: readSort(query, rules),
     filters: readFilters(query, rules, caller),
     ...(projectId === undefined ? {} : { projectId }),
@@ -110,13 +109,13 @@ export function readSort(query: RawPageQuery, rules: ListRules): SortKey[] {
   return keys.some((each) => each.key === 'id') ? keys : [...keys, { key: 'id', direction: first }];
 }
 
-function readSortKey(part: string, { sortKeys, timeKey }: ListRules): SortKey {
+function readSortKey(part: string, { sortKeys }: ListRules): SortKey {
   const [key = '', direction = 'desc'] = part.split(':').map((piece) => piece.trim());
   if (direction !== 'asc' && direction !== 'desc') throw badSort(`Sort direction "${direction}" is unknown.`, 'Use asc or desc.');
   if (sortKeys !== undefined && !sortKeys.includes(key)) {
     throw badSort(`Sort key "${key}" is unknown.`, `Use one of ${sortKeys.join(', ')}.`);
   }
-  return { key: key === 'created_at' ? (timeKey ?? key) : key, direction };
+  return { key, direction };
 }
 
 function badSort(message: string, help: string): Fault {
@@ -166,6 +165,8 @@ export function nextLink<Key extends string>(
   if (last === undefined || items.length < limit) return {};
   const url = new URL(request.originalUrl, request.baseUrl);
   url.searchParams.set('marker', last.id);
+  // The marker is already behind what was skipped; skipping again would lose items.
+  url.searchParams.delete('offset');
   const link: NextLink = { rel: 'next', href: `${request.baseUrl}${url.pathname}${url.search}` };
   return { [key]: [link] } as { [K in Key]?: NextLink[] };
 }

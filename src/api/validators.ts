@@ -13,14 +13,13 @@ const formats = {
 
 /** Bodies are taken as they are; path and query are text and are turned into what the schema says. */
 export function createValidatorCompiler(schemas: () => Readonly<Record<string, unknown>>): FastifySchemaCompiler<FastifySchema> {
-  let strict: Ajv | undefined;
-  let coercing: Ajv | undefined;
+  const validators = new Map<boolean, Ajv>();
   return ({ schema, httpPart }) => {
     const isBody = httpPart === 'body';
-    if (isBody) strict ??= createAjv(schemas(), false);
-    else coercing ??= createAjv(schemas(), true);
-    const validate = (isBody ? strict : coercing)?.compile(schema);
-    if (validate === undefined) throw new Fault('internal', 'api.no_validator', 'There is no validator.');
+    // Made with the first route to be compiled: by then every shared schema is known.
+    const ajv = validators.get(isBody) ?? createAjv(schemas(), !isBody);
+    validators.set(isBody, ajv);
+    const validate = ajv.compile(schema);
     // The last error is the whole one: a bad key is told as the pattern it breaks first, as the key it is then.
     return (data: unknown) => (validate(data) ? { value: data } : { error: toFault(validate.errors?.at(-1), isBody) });
   };
@@ -40,14 +39,8 @@ function isDate(text: string): boolean {
 
 function toFault(error: ErrorObject | undefined, isBody: boolean): Fault {
   const field = fieldName(error?.instancePath ?? '');
-  return new Fault(
-    'invalid',
-    'api.bad_request',
-    error === undefined ? 'The request is malformed.' : describe(error, field, isBody),
-    {
-      details: { field },
-    },
-  );
+  const message = error === undefined ? 'The request is malformed.' : describe(error, field, isBody);
+  return new Fault('invalid', 'api.bad_request', message, { details: { field } });
 }
 
 /** `/plan/resources/0/type` → `plan.resources[0].type`. */
@@ -72,11 +65,10 @@ function describe(error: ErrorObject, field: string, isBody: boolean): string {
       return unknownMembers(error, subject);
     case 'propertyNames':
       return `${subject} has the key ${JSON.stringify(params['propertyName'])}, which is not allowed. ${described(error.schema)}`.trim();
-    case 'type':
-      return `${subject} must be ${[params['type']]
-        .flat()
-        .map((type) => words[type] ?? type)
-        .join(' or ')}.`;
+    case 'type': {
+      const types = [params['type']].flat().map((type) => words[type] ?? type);
+      return `${subject} must be ${types.join(' or ')}.`;
+    }
     case 'enum':
       return `${subject} must be one of ${[params['allowedValues']].flat().join(', ')}.`;
     case 'format':

@@ -36,7 +36,7 @@ const hookName = Type.Optional(Type.String({ minLength: 1, maxLength: 255 }));
 const hooksDescription =
   "Names of commands on the operator's list: `pre` runs before the point in time, `post` after it whatever happened.";
 
-export const planHooksSchema = closed({ pre: hookName, post: hookName }, { $id: 'PlanHooks', description: hooksDescription });
+const planHooksSchema = closed({ pre: hookName, post: hookName }, { $id: 'PlanHooks', description: hooksDescription });
 
 const nullableHooks = Type.Unsafe<PlanHooks | null>({
   type: ['object', 'null'],

@@ -43,8 +43,8 @@ const metadataKey = {
   description: 'A key has 1 to 255 letters, digits, blanks or characters of "-_:.#".',
 } as const;
 
-/** Rule *metadata*; null is admitted where the caller says so. */
-export const metadataRule = Type.Unsafe<Metadata>({
+/** Rule *metadata*. */
+const metadataRule = Type.Unsafe<Metadata>({
   type: 'object',
   propertyNames: metadataKey,
   additionalProperties: { type: ['boolean', 'integer', 'string'] },

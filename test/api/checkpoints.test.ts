@@ -205,6 +205,7 @@ describe('the list', () => {
     ['?all_tenants=true', { projectId: undefined }],
     ['?all_tenants=true&project_id=p2', { projectId: 'p2' }],
     ['?project_id=p2', { projectId: 'p1' }],
+    ['?offset=5', { offset: undefined }],
     [
       '?sort=color:asc',
       {
@@ -217,9 +218,14 @@ describe('the list', () => {
   ])('%s asks for %j', async (query, expected) => {
     expect((await list(query)).statusCode).toBe(200);
     const seen = api.protection.seen.checkpointPage;
-    expect({ planId: undefined, startDate: undefined, endDate: undefined, projectId: undefined, ...seen }).toMatchObject(
-      expected,
-    );
+    expect({
+      planId: undefined,
+      startDate: undefined,
+      endDate: undefined,
+      projectId: undefined,
+      offset: undefined,
+      ...seen,
+    }).toMatchObject(expected);
   });
 
   test.each<[string, number]>([

@@ -1,13 +1,13 @@
 import { Type } from 'typebox';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../src/api/declare.ts';
 import { createTestApi } from '../kit/api.ts';
 
 let app: Api;
-beforeEach(async () => {
+beforeAll(async () => {
   ({ app } = await createTestApi());
 });
-afterEach(() => app.close());
+afterAll(() => app.close());
 
 const schema = {
   operationId: 'getThing',

@@ -59,7 +59,7 @@ describe('operation logs', () => {
       operation_logs: [shown],
       operation_logs_links: [{ rel: 'next', href: `http://localhost:80/v1/p1/operation_logs?limit=1&marker=${id}` }],
     });
-    expect(api.protection.seen.page?.sort[0]).toEqual({ key: 'started_at', direction: 'desc' });
+    expect(api.protection.seen.page?.sort[0]).toEqual({ key: 'created_at', direction: 'desc' });
   });
 
   test('members filter by four members, administrators by any', async () => {

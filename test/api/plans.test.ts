@@ -250,7 +250,9 @@ describe('the list', () => {
 
   test('skips with offset', async () => {
     for (const name of ['a', 'b', 'c']) await create({ name });
-    expect(await names('?offset=1&limit=1')).toEqual(['b']);
+    const page: PlanPage = await list('?offset=1&limit=1');
+    expect(page.plans.map((plan) => plan.name)).toEqual(['b']);
+    expect(page.plans_links?.[0]?.href).not.toContain('offset');
   });
 
   test('of the caller, or of whom an administrator asks for', async () => {

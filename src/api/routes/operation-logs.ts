@@ -20,7 +20,6 @@ const rules: ListRules = {
     'provider_id',
     'restore_id',
   ],
-  timeKey: 'started_at',
   filters: ['checkpoint_id', 'plan_id', 'restore_id', 'status'],
 };
 
