@@ -1,7 +1,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { throwIfAborted } from '../base/abort.ts';
-import { systemClock } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
 import { Fault, faultText } from '../base/faults.ts';
 import type { SnapshotSummary, TreeInput, WriteOptions } from './contract.ts';
 import type { RepositoryCore, WriteSession } from './core.ts';
@@ -41,7 +41,12 @@ interface Slot {
  * goes on while worker threads read batches of files; memory does not grow with the tree.
  * @throws {Fault} `repository.file_failed`, `repository.not_a_folder` (invalid) for the root, `repository.bad_pattern` (invalid), `base.cancelled`
  */
-export async function writeTree(core: RepositoryCore, input: TreeInput, options: WriteOptions): Promise<SnapshotSummary> {
+export async function writeTree(
+  core: RepositoryCore,
+  input: TreeInput,
+  options: WriteOptions,
+  clock: Clock = systemClock,
+): Promise<SnapshotSummary> {
   const filter = createTreeFilter(input.include, input.exclude);
   const root = openRoot(input.path);
   const parent = await core.findParent(options.subject, options.signal);
@@ -55,7 +60,14 @@ export async function writeTree(core: RepositoryCore, input: TreeInput, options:
     );
   });
   try {
-    const write = new TreeWrite(core, session, root, parentNodes, warnings, options.readEverything === true);
+    const write = new TreeWrite(core, session, {
+      root,
+      parent: parentNodes,
+      warnings,
+      readEverything: options.readEverything === true,
+      // A second before the start: also a coarse clock of a file system has moved on since such a change.
+      changedBeforeNs: BigInt(clock.now() - 1000) * 1_000_000n,
+    });
     for (const entry of walkTree(root, filter, warnings.add)) await write.add(entry);
     const { segments, digest } = await write.finish();
     const record = await session.finish({
@@ -89,6 +101,14 @@ function openRoot(path: string): string {
   });
 }
 
+interface TreeWriteOptions {
+  readonly root: string;
+  readonly parent: ParentNodes;
+  readonly warnings: Warnings;
+  readonly readEverything: boolean;
+  readonly changedBeforeNs: bigint;
+}
+
 class TreeWrite {
   sizeBytes = 0;
   files = 0;
@@ -98,8 +118,7 @@ class TreeWrite {
   readonly #warnings: Warnings;
   readonly #readEverything: boolean;
   readonly #keyId: string;
-  /** A second before the start: also a coarse clock of a file system has moved on since such a change. */
-  readonly #changedBeforeNs = BigInt(systemClock.now() - 1000) * 1_000_000n;
+  readonly #changedBeforeNs: bigint;
   readonly #window: WorkWindow;
   /** Two large files at a time: their pieces fill the other window. */
   readonly #large = new WorkWindow(2);
@@ -117,21 +136,15 @@ class TreeWrite {
   /** First names that were left out, and the name that stands in for them, if any. */
   readonly #lost = new Map<TreePath, TreePath | undefined>();
 
-  constructor(
-    core: RepositoryCore,
-    session: WriteSession,
-    root: string,
-    parent: ParentNodes,
-    warnings: Warnings,
-    readEverything: boolean,
-  ) {
+  constructor(core: RepositoryCore, session: WriteSession, options: TreeWriteOptions) {
     this.#session = session;
-    this.#root = root;
-    this.#parent = parent;
-    this.#warnings = warnings;
-    this.#readEverything = readEverything;
-    this.#window = new WorkWindow(core.threads * 2 + 1);
+    this.#root = options.root;
+    this.#parent = options.parent;
+    this.#warnings = options.warnings;
+    this.#readEverything = options.readEverything;
+    this.#changedBeforeNs = options.changedBeforeNs;
     this.#keyId = core.writingKeyId;
+    this.#window = new WorkWindow(core.threads * 2 + 1);
   }
 
   async add(entry: TreeEntry): Promise<void> {
