@@ -81,7 +81,8 @@ function drawBar(progress: ApiProgress): string {
 
 function describe(progress: ApiProgress): string {
   const left = progress.seconds_left === null ? '' : ` · ${Math.ceil(progress.seconds_left)} s left`;
-  return `${bytes(progress.done_bytes)} of ${bytes(progress.total_bytes)} · ${bytes(progress.bytes_per_second)}/s${left}`;
+  const rate = progress.bytes_per_second === 0 ? '' : ` · ${bytes(progress.bytes_per_second)}/s`;
+  return `${bytes(progress.done_bytes)} of ${bytes(progress.total_bytes)}${rate}${left}`;
 }
 
 const styled =

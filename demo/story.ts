@@ -64,11 +64,12 @@ export async function tellStory(dir: string, house: AsyncDisposableStack): Promi
   await initDatabase(databaseDir);
   await startDatabase(databaseDir, databasePort);
   await createLedger(databasePort, rowCount);
+  say(`PostgreSQL with a table of ${rowCount} rows; now the disk is filled`);
   const contentDir = join(dir, 'disk-content');
   mkdirSync(contentDir);
   const image = await createDiskImage(join(cloud1.volumesDir, 'disk.img'), imageBytes, contentDir);
   const truth1 = await takeTruth(databasePort, image);
-  say(`PostgreSQL with ${truth1.ledger.rows} rows, checksum ${truth1.ledger.checksum}`);
+  say(`checksum over the rows: ${truth1.ledger.checksum}`);
   say(`${image.filesystem === 'ext4' ? 'ext4' : 'raw'} disk of ${bytes(imageBytes)}, ${bytes(allocatedBytes(image.path))} used`);
 
   title('3  A plan and its first checkpoint, over REST');

@@ -138,6 +138,7 @@ function endOfLog(logFile: string): string {
 
 /** A killed service leaves its PostgreSQL running; each names itself in the `postmaster.pid` of its data directory. */
 async function stopDatabases(stateDir: string): Promise<void> {
+  if (!existsSync(stateDir)) return;
   for (const dir of readdirSync(stateDir, { withFileTypes: true })) {
     if (!dir.isDirectory()) continue;
     for (const pidFile of [join(stateDir, dir.name, 'postmaster.pid'), join(stateDir, dir.name, 'data', 'postmaster.pid')]) {
