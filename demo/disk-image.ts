@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   ftruncateSync,
-  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -97,5 +97,5 @@ function writeAt(path: string, position: number, bytes: Uint8Array): void {
 /** System programs are often left out of an ordinary user's PATH. */
 function findProgram(name: string): string | undefined {
   const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];
-  return folders.map((folder) => join(folder, name)).find((path) => lstatSync(path, { throwIfNoEntry: false }) !== undefined);
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
