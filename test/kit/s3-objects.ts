@@ -56,7 +56,7 @@ export function createFolderObjects(folder: string): S3Objects {
   };
 }
 
-export function sortByBytes(keys: string[]): string[] {
+function sortByBytes(keys: string[]): string[] {
   return keys.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 }
 

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CreateBucketCommand, PutObjectLockConfigurationCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isFault } from '../../src/base/faults.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -11,17 +12,24 @@ import { openTestS3 } from '../kit/banks.ts';
 import { testLaws } from '../kit/laws.ts';
 import { findObstacle, type RealServer, startRealServer } from '../kit/real-server.ts';
 
-await testRealBank({ name: 'Ceph RadosGW', script: 'ceph-rgw.sh', port: 27480, conditionalPut: 'yes' });
-await testRealBank({ name: "OpenStack Swift's s3api", script: 'swift-s3.sh', port: 28480, conditionalPut: 'no' });
+await testRealBank({ name: 'Ceph RadosGW', script: 'ceph-rgw.sh', port: 27480, conditionalPut: 'yes', objectLock: true });
+await testRealBank({
+  name: "OpenStack Swift's s3api",
+  script: 'swift-s3.sh',
+  port: 28480,
+  conditionalPut: 'no',
+  objectLock: false,
+});
 
 interface RealBank {
   readonly name: string;
   readonly script: string;
   readonly port: number;
   readonly conditionalPut: 'yes' | 'no';
+  readonly objectLock: boolean;
 }
 
-async function testRealBank({ name, script, port, conditionalPut }: RealBank): Promise<void> {
+async function testRealBank({ name, script, port, conditionalPut, objectLock }: RealBank): Promise<void> {
   const path = join(import.meta.dirname, script);
   const obstacle = await findObstacle(path);
   if (obstacle !== undefined) {
@@ -61,6 +69,33 @@ async function testRealBank({ name, script, port, conditionalPut }: RealBank): P
       expect(report.fit).toBe(true);
       expect(report.findings.find((finding) => finding.name.startsWith('conditional put'))?.outcome).toBe(conditionalPut);
       expect(left).toEqual([]);
+    });
+
+    test.skipIf(!objectLock)('works in a bucket in which every object is locked when it is written', async () => {
+      const client = new S3Client({
+        endpoint: server.endpoint,
+        region: 'us-east-1',
+        forcePathStyle: true,
+        credentials: { accessKeyId: server.credentials.accessKey, secretAccessKey: server.credentials.secretKey },
+      });
+      const Rule = { DefaultRetention: { Mode: 'COMPLIANCE', Days: 1 } } as const;
+      await client.send(new CreateBucketCommand({ Bucket: 'locked', ObjectLockEnabledForBucket: true }));
+      await client.send(
+        new PutObjectLockConfigurationCommand({
+          Bucket: 'locked',
+          ObjectLockConfiguration: { ObjectLockEnabled: 'Enabled', Rule },
+        }),
+      );
+      client.destroy();
+      const store = await openTestS3(server, { bucket: 'locked', create_bucket: false });
+      const report = await probeBank(store);
+      await store.close();
+      process.stdout.write(`\n${name}, object lock\n${formatBankReport(report)}\n`);
+      expect(report.fit).toBe(true);
+      expect(report.findings.find((finding) => finding.name === 'object lock')).toMatchObject({
+        outcome: 'yes',
+        seen: 'every object is locked (COMPLIANCE) for 1 days',
+      });
     });
 
     test('says what is wrong with keys and bucket', async () => {

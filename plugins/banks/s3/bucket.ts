@@ -54,8 +54,10 @@ export function createBucket(config: S3Config, credentials: Credentials): Bucket
           allow: deadline.allow,
         });
       } catch (error) {
-        // The SDK has just learned the bank's clock and signs by it from now on.
-        if (first && readError(error).clockCorrected && !signal?.aborted) continue;
+        // The SDK has just learned the bank's clock and signs by it from now on. A refusal did nothing, so this is no retry
+        // that could meet its own first try.
+        const seen = readError(error);
+        if (first && seen.name === 'RequestTimeTooSkewed' && seen.clockCorrected) continue;
         throw isFault(error) ? error : s3Fault(error, { where: description, bucket: name, region, key, clock }, signal);
       } finally {
         deadline.stop();

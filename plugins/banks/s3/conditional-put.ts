@@ -17,7 +17,9 @@ export async function learnConditionalPut(bucket: Bucket): Promise<boolean> {
     } catch (error) {
       if (isFault(error, 'storage.exists')) return 'taken';
       const status = isFault(error) ? error.details.status : null;
-      if (status === 501 || status === 400 || status === 409) return 'unsupported';
+      // AWS answers 409 to who comes while another conditional put of the key is under way.
+      if (status === 409) return 'taken';
+      if (status === 501 || status === 400) return 'unsupported';
       // Keys that may only read are fine for a restore, which needs no conditional put.
       if (isFault(error) && error.details.s3_code === 'AccessDenied') return 'unsupported';
       throw error;
