@@ -32,7 +32,12 @@ const idsPerRound = 65_536;
 const statsAtOnce = 8;
 
 /** Structure of one snapshot, and `percent` of its chunks read back, opened and compared with their ids. */
-export async function verifySnapshot(parts: CheckParts, snapshotId: string, percent: number, options: TransferOptions): Promise<CheckSummary> {
+export async function verifySnapshot(
+  parts: CheckParts,
+  snapshotId: string,
+  percent: number,
+  options: TransferOptions,
+): Promise<CheckSummary> {
   throwIfAborted(options.signal);
   checkPercent(percent);
   const { core, index, snapshots } = parts;
@@ -54,12 +59,16 @@ export async function verifySnapshot(parts: CheckParts, snapshotId: string, perc
         else packs.add(found.pack.id);
         if (found && (percent >= 100 || Math.random() * 100 < percent)) chosen.push(id);
       }
-      await eachLimited(core.source.batches(Buffer.concat(chosen), { signal, onDamage: note }), core.threads + 1, async (batch) => {
-        const bytes = await orDamage(core.run(proveChunks, { batch }, { signal, transfer: batchTransfer(batch) }), note);
-        sums.readBytes += bytes ?? 0;
-        progress(Math.min(bytes ?? 0, record.sizeBytes - sums.seenBytes));
-        sums.seenBytes = Math.min(record.sizeBytes, sums.seenBytes + (bytes ?? 0));
-      });
+      await eachLimited(
+        core.source.batches(Buffer.concat(chosen), { signal, onDamage: note }),
+        core.threads + 1,
+        async (batch) => {
+          const bytes = await orDamage(core.run(proveChunks, { batch }, { signal, transfer: batchTransfer(batch) }), note);
+          sums.readBytes += bytes ?? 0;
+          progress(Math.min(bytes ?? 0, record.sizeBytes - sums.seenBytes));
+          sums.seenBytes = Math.min(record.sizeBytes, sums.seenBytes + (bytes ?? 0));
+        },
+      );
     }
     progress(record.sizeBytes - sums.seenBytes);
   } catch (error) {
@@ -67,7 +76,8 @@ export async function verifySnapshot(parts: CheckParts, snapshotId: string, perc
     note(error);
   }
   await eachLimited(packs, statsAtOnce, async (id) => {
-    if ((await parts.store.stat(packKey(id), { signal })) === undefined) damages.add(`Pack ${packKey(id)} is damaged: it is not there. Snapshot ${snapshotId} needs it.`);
+    if ((await parts.store.stat(packKey(id), { signal })) === undefined)
+      damages.add(`Pack ${packKey(id)} is damaged: it is not there. Snapshot ${snapshotId} needs it.`);
   });
   return { objects: packs.size + 1, blobs: sums.blobs, readBytes: sums.readBytes, damages: [...damages] };
 }
@@ -116,13 +126,24 @@ export async function checkRepository(parts: CheckParts, percent: number, option
     } catch (error) {
       if (isFault(error, 'repository.snapshot_absent')) continue; // forgotten meanwhile
       if (!isFault(error) || error.kind !== 'corrupt') throw error;
-      damages.set(snapshotKey(id), { what: error.message, snapshots: new Set([id]) });
+      // Often an object that is known to be damaged already, met again as a map that cannot be read.
+      const object = typeof error.details['object'] === 'string' ? error.details['object'] : snapshotKey(id);
+      if (!damages.has(object)) note(object, error.message);
+      damages.get(object)?.snapshots.add(id);
     }
   }
-  return { objects: slots.slots + index.objectCount + sizes.size + ids.length, blobs, readBytes, damages: [...damages].map(damageLine) };
+  return {
+    objects: slots.slots + index.objectCount + sizes.size + ids.length,
+    blobs,
+    readBytes,
+    damages: [...damages].map(damageLine),
+  };
 }
 
-function damageLine([object, { what, snapshots }]: [string, { readonly what: string; readonly snapshots: ReadonlySet<string> }]): string {
+function damageLine([object, { what, snapshots }]: [
+  string,
+  { readonly what: string; readonly snapshots: ReadonlySet<string> },
+]): string {
   const hit = snapshots.size === 0 ? 'No snapshot needs it.' : `Needed by ${[...snapshots].join(', ')}.`;
   return what === '' ? `${object} ${hit}` : `${object}: ${what}. ${hit}`;
 }
@@ -136,7 +157,11 @@ async function provePacks(
 ): Promise<number> {
   const { signal } = options;
   const chosen = [...sizes].filter(() => percent >= 100 || Math.random() * 100 < percent);
-  const progress = countProgress('verify', chosen.reduce((sum, [, size]) => sum + size, 0), options);
+  const progress = countProgress(
+    'verify',
+    chosen.reduce((sum, [, size]) => sum + size, 0),
+    options,
+  );
   let readBytes = 0;
   await eachLimited(chosen, core.threads + 1, async ([packId, size]) => {
     const proof = async (): Promise<number> => {
@@ -151,7 +176,11 @@ async function provePacks(
 }
 
 /** Every chunk that the snapshot stands on: maps and content, some more than once. */
-async function* listChunks(core: RepositoryCore, record: SnapshotRecord, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+async function* listChunks(
+  core: RepositoryCore,
+  record: SnapshotRecord,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
   if (record.kind === 'tree') {
     yield* listTreeChunks(core.source, record, signal);
     return;

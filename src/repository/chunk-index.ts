@@ -226,12 +226,22 @@ export class ChunkIndex {
     const name = Buffer.from(id).toString('hex').slice(0, 16);
     const where = this.#options.store.description;
     if (this.damaged.size > 0) {
-      return new Fault('corrupt', 'repository.index_damaged', `Chunk ${name} cannot be found: ${[...this.damaged].join(', ')} in ${where} is damaged.`, {
-        help: 'Put the object back from a copy of the bank; a new protect of the same source stores what is missing again.',
-      });
+      return new Fault(
+        'corrupt',
+        'repository.index_damaged',
+        `Chunk ${name} cannot be found: ${[...this.damaged].join(', ')} in ${where} is damaged.`,
+        {
+          help: 'Put the object back from a copy of the bank; a new protect of the same source stores what is missing again.',
+        },
+      );
     }
-    return new Fault('corrupt', 'repository.chunk_absent', `Chunk ${name} is named by no index in ${where}: an index object is lost.`, {
-      help: 'Put lost objects under "indexes/" back from a copy of the bank; a new protect of the same source stores what is missing again.',
-    });
+    return new Fault(
+      'corrupt',
+      'repository.chunk_absent',
+      `Chunk ${name} is named by no index in ${where}: an index object is lost.`,
+      {
+        help: 'Put lost objects under "indexes/" back from a copy of the bank; a new protect of the same source stores what is missing again.',
+      },
+    );
   }
 }

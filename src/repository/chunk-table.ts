@@ -68,7 +68,14 @@ export class ChunkTable {
     if (slot === undefined || Atomics.load(slot.words, slot.at) !== placed) return undefined;
     const { words, at } = slot;
     const word = (n: number): number => (words[at + n] ?? 0) >>> 0;
-    return { pack: word(5), blockOffset: word(6), blockLength: word(7), rawLength: word(8), chunkOffset: word(9), chunkLength: word(10) };
+    return {
+      pack: word(5),
+      blockOffset: word(6),
+      blockLength: word(7),
+      rawLength: word(8),
+      chunkOffset: word(9),
+      chunkLength: word(10),
+    };
   }
 
   /** Takes the chunk for the caller, who then calls `place` or `release`; undefined when it is there already. */
@@ -162,7 +169,8 @@ function probe(words: Int32Array, wanted: Int32Array, orEmpty: boolean): Claim |
     let state = Atomics.load(words, at);
     while (state === busy) state = Atomics.load(words, at);
     if (state === empty) return orEmpty ? { words, at } : undefined;
-    if (words[at + 1] === wanted[0] && words[at + 2] === wanted[1] && words[at + 3] === wanted[2] && words[at + 4] === wanted[3]) return { words, at };
+    if (words[at + 1] === wanted[0] && words[at + 2] === wanted[1] && words[at + 3] === wanted[2] && words[at + 4] === wanted[3])
+      return { words, at };
   }
   return undefined;
 }

@@ -30,7 +30,10 @@ export function decompress(codec: number, payload: Uint8Array, rawLength: number
   if (codec === codecRaw) return payload.length === rawLength ? payload : undefined;
   if (codec !== codecZstd) return undefined;
   try {
-    const plain = zstdDecompressSync(payload, { chunkSize: Math.max(rawLength, constants.Z_MIN_CHUNK), maxOutputLength: Math.max(rawLength, 1) });
+    const plain = zstdDecompressSync(payload, {
+      chunkSize: Math.max(rawLength, constants.Z_MIN_CHUNK),
+      maxOutputLength: Math.max(rawLength, 1),
+    });
     return plain.length === rawLength ? plain : undefined;
   } catch {
     return undefined;

@@ -91,7 +91,11 @@ export interface Repository {
   writeVolume(input: VolumeInput, options: WriteOptions): Promise<SnapshotSummary>;
   writeTree(input: TreeInput, options: WriteOptions): Promise<SnapshotSummary>;
   /** `overwrite`: the target exists and is at least as large. Otherwise the target is made as `<path>.partial-…` and renamed once its digest has been compared. */
-  restoreVolume(snapshot: string, target: { path: string; overwrite: boolean }, options: TransferOptions): Promise<RestoreSummary>;
+  restoreVolume(
+    snapshot: string,
+    target: { path: string; overwrite: boolean },
+    options: TransferOptions,
+  ): Promise<RestoreSummary>;
   /** The target folder must be absent or empty; it is filled as `<path>.partial-…` beside it and renamed once everything has been compared. */
   restoreTree(snapshot: string, target: { path: string }, options: TransferOptions): Promise<RestoreSummary>;
   /** Bytes of a volume snapshot without restoring it. */

@@ -49,7 +49,13 @@ export function seal(key: Buffer, nonce: Uint8Array, associated: Uint8Array, pla
 }
 
 /** Undefined when the tag does not fit. */
-export function open(key: Buffer, nonce: Uint8Array, associated: Uint8Array, sealed: Uint8Array, tag: Uint8Array): Buffer | undefined {
+export function open(
+  key: Buffer,
+  nonce: Uint8Array,
+  associated: Uint8Array,
+  sealed: Uint8Array,
+  tag: Uint8Array,
+): Buffer | undefined {
   const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: tagBytes });
   decipher.setAAD(associated);
   decipher.setAuthTag(tag);
@@ -92,7 +98,13 @@ export function sealObject(root: RootKey, projectId: string, kind: ObjectKind, n
 }
 
 /** Undefined when a byte is wrong, the key is unknown, or the object was sealed for another project, kind or name. */
-export function openObject(roots: ReadonlyMap<string, RootKey>, projectId: string, kind: ObjectKind, name: string, bytes: Buffer): OpenedObject | undefined {
+export function openObject(
+  roots: ReadonlyMap<string, RootKey>,
+  projectId: string,
+  kind: ObjectKind,
+  name: string,
+  bytes: Buffer,
+): OpenedObject | undefined {
   if (bytes.length < objectHeaderBytes + tagBytes || bytes.length > maxObjectBytes) return undefined;
   const header = bytes.subarray(0, objectHeaderBytes);
   if (!header.subarray(0, 8).equals(objectMagic) || header[8] !== 1) return undefined;
@@ -102,7 +114,13 @@ export function openObject(roots: ReadonlyMap<string, RootKey>, projectId: strin
   if (root === undefined || rawLength > maxObjectBytes || (codec !== codecRaw && codec !== codecZstd)) return undefined;
   const sealed = bytes.subarray(objectHeaderBytes, bytes.length - tagBytes);
   const associated = objectAssociated(header, projectId, kind, name);
-  const payload = open(objectKey(root, kind, name), header.subarray(32, 44), associated, sealed, bytes.subarray(bytes.length - tagBytes));
+  const payload = open(
+    objectKey(root, kind, name),
+    header.subarray(32, 44),
+    associated,
+    sealed,
+    bytes.subarray(bytes.length - tagBytes),
+  );
   const plain = payload && decompress(codec, payload, rawLength);
   return plain && { root, plain: Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength) };
 }

@@ -2,7 +2,11 @@
  * Runs `work` on every item, at most `width` at once, pulling items only when there is room. Stops pulling at the first failure,
  * waits for what runs, then throws that failure.
  */
-export async function eachLimited<T>(items: Iterable<T> | AsyncIterable<T>, width: number, work: (item: T) => Promise<void>): Promise<void> {
+export async function eachLimited<T>(
+  items: Iterable<T> | AsyncIterable<T>,
+  width: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
   const running = new Set<Promise<void>>();
   const failures: unknown[] = [];
   try {

@@ -69,7 +69,11 @@ export function decodeIndex(bytes: Buffer): DecodedIndex | undefined {
   if (bytes.length !== from + recordCount * recordBytes) return undefined;
   const packs: PackEntry[] = [];
   for (let at = headBytes; at < from; at += packBytes) {
-    packs.push({ id: bytes.toString('hex', at, at + 16), keyId: bytes.toString('hex', at + 16, at + 32), sizeBytes: bytes.readUInt32LE(at + 32) });
+    packs.push({
+      id: bytes.toString('hex', at, at + 16),
+      keyId: bytes.toString('hex', at + 16, at + 32),
+      sizeBytes: bytes.readUInt32LE(at + 32),
+    });
   }
   if (packs.some(({ sizeBytes }) => sizeBytes > maxPackBytes)) return undefined;
   for (const record of readRecords(bytes, from)) {

@@ -39,14 +39,21 @@ export interface KeyRingOptions {
 export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
   const { store, projectId, providerKey } = options;
   if (providerKey.length !== 32) {
-    throw new Fault('invalid', 'repository.wrong_key', `The provider key has ${providerKey.length} bytes; it must have 32.`, { help: keyHelp });
+    throw new Fault('invalid', 'repository.wrong_key', `The provider key has ${providerKey.length} bytes; it must have 32.`, {
+      help: keyHelp,
+    });
   }
   let found = await readSlots(options);
   if (found.slots === 0) {
     if (!options.create) {
-      throw new Fault('not-found', 'repository.absent', `There is no repository of project ${projectId} in ${store.description}.`, {
-        help: 'Check the bank setting of the provider and the project id; the first protect makes the repository.',
-      });
+      throw new Fault(
+        'not-found',
+        'repository.absent',
+        `There is no repository of project ${projectId} in ${store.description}.`,
+        {
+          help: 'Check the bank setting of the provider and the project id; the first protect makes the repository.',
+        },
+      );
     }
     await createRootKey(options);
     found = await readSlots(options);
@@ -54,19 +61,31 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
   const writing = [...found.keys.values()].sort((a, b) => (a.id < b.id ? -1 : 1))[0];
   if (writing !== undefined) return { writing, all: found.keys };
   if (found.damaged.length > 0) {
-    throw new Fault('corrupt', 'repository.key_damaged', `Every key of the repository is damaged: ${found.damaged.join(', ')} in ${store.description}.`, {
-      help: 'Put these objects back from a copy of the bank; without one of them nothing in the repository can be read.',
-    });
+    throw new Fault(
+      'corrupt',
+      'repository.key_damaged',
+      `Every key of the repository is damaged: ${found.damaged.join(', ')} in ${store.description}.`,
+      {
+        help: 'Put these objects back from a copy of the bank; without one of them nothing in the repository can be read.',
+      },
+    );
   }
-  throw new Fault('invalid', 'repository.wrong_key', `The provider key does not open the repository of project ${projectId} in ${store.description}.`, {
-    help: keyHelp,
-  });
+  throw new Fault(
+    'invalid',
+    'repository.wrong_key',
+    `The provider key does not open the repository of project ${projectId} in ${store.description}.`,
+    {
+      help: keyHelp,
+    },
+  );
 }
 
 const keyHelp = 'Check the "key" setting of the provider: it must be the key the repository was made with.';
 
 /** Reads every key slot again; `damaged` are the keys of objects that are no whole slot. */
-export async function readSlots(options: Omit<KeyRingOptions, 'create'>): Promise<{ slots: number; keys: Map<string, RootKey>; damaged: string[] }> {
+export async function readSlots(
+  options: Omit<KeyRingOptions, 'create'>,
+): Promise<{ slots: number; keys: Map<string, RootKey>; damaged: string[] }> {
   const keys = new Map<string, RootKey>();
   const damaged: string[] = [];
   let slots = 0;
@@ -77,23 +96,42 @@ export async function readSlots(options: Omit<KeyRingOptions, 'create'>): Promis
     const secret = openSlot(await options.store.get(key), slot.keyId, slot.slotId, options);
     if (secret === 'damaged') {
       damaged.push(key);
-      options.log.warn('A key slot of the repository is damaged; put it back from a copy before the other ones are lost too.', { key });
+      options.log.warn('A key slot of the repository is damaged; put it back from a copy before the other ones are lost too.', {
+        key,
+      });
     } else if (secret !== undefined) keys.set(slot.keyId, { id: slot.keyId, secret });
   }
   return { slots, keys, damaged };
 }
 
 /** The root key; undefined when another provider key sealed it, or it belongs elsewhere. */
-function openSlot(bytes: Buffer, keyId: string, slotId: string, options: Omit<KeyRingOptions, 'create'>): Buffer | 'damaged' | undefined {
+function openSlot(
+  bytes: Buffer,
+  keyId: string,
+  slotId: string,
+  options: Omit<KeyRingOptions, 'create'>,
+): Buffer | 'damaged' | undefined {
   if (bytes.length !== slotBytes) return 'damaged';
   const body = bytes.subarray(0, slotBytes - 32);
-  if (!createHash('sha256').update(body).digest().equals(bytes.subarray(slotBytes - 32))) return 'damaged';
+  if (
+    !createHash('sha256')
+      .update(body)
+      .digest()
+      .equals(bytes.subarray(slotBytes - 32))
+  )
+    return 'damaged';
   const head = body.subarray(0, headBytes);
   if (!head.equals(slotHead())) return 'damaged';
   const sealed = body.subarray(headBytes + 12);
   const tag = sealed.subarray(sealed.length - tagBytes);
   const associated = joinParts(head, options.projectId, keyId, slotId);
-  return open(Buffer.from(options.providerKey), body.subarray(headBytes, headBytes + 12), associated, sealed.subarray(0, 32), tag);
+  return open(
+    Buffer.from(options.providerKey),
+    body.subarray(headBytes, headBytes + 12),
+    associated,
+    sealed.subarray(0, 32),
+    tag,
+  );
 }
 
 /** Two slots, so that no single lost object is the loss of everything. */

@@ -13,7 +13,11 @@ export interface OpenKeys {
 }
 
 /** Opens every block of the batch, checks every chunk against its id, and shows it; uses the batch up. Runs in a worker. */
-export function openBatch(batch: BlockBatch, keys: OpenKeys, visit: (plain: Uint8Array, wants: Uint32Array, firstWant: number) => void): void {
+export function openBatch(
+  batch: BlockBatch,
+  keys: OpenKeys,
+  visit: (plain: Uint8Array, wants: Uint32Array, firstWant: number) => void,
+): void {
   const root = keys.roots.get(batch.keyId);
   const hash = keys.hashes.get(batch.keyId);
   if (root === undefined || hash === undefined) throw packDamaged(batch.packId, `its root key ${batch.keyId} cannot be opened`);

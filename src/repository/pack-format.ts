@@ -29,7 +29,8 @@ const directoryNumber = 0xffffffff;
 /** What stays free for the directory: 40 bytes a chunk; a pack is closed before it could overflow. */
 const directoryRoomBytes = MiB;
 /** A pack is closed after the block that fills it, and takes the open solid block with it. */
-export const packBufferBytes = packTargetBytes + maxChunkBytes + solidBlockBytes + 3 * blockOverheadBytes + directoryRoomBytes + packFooterBytes;
+export const packBufferBytes =
+  packTargetBytes + maxChunkBytes + solidBlockBytes + 3 * blockOverheadBytes + directoryRoomBytes + packFooterBytes;
 /** Nobody's pack is larger: readers refuse more. */
 export const maxPackBytes = packBufferBytes;
 
@@ -119,7 +120,13 @@ export class PackBuilder {
     footer.writeUInt32LE(1, 24);
     footMagic.copy(footer, 28);
     this.#used += packFooterBytes;
-    return { id: this.id, keyId: this.#root.id, buffer: this.#bytes.buffer as ArrayBuffer, sizeBytes: this.#used, directory: new Uint8Array(directory) };
+    return {
+      id: this.id,
+      keyId: this.#root.id,
+      buffer: this.#bytes.buffer as ArrayBuffer,
+      sizeBytes: this.#used,
+      directory: new Uint8Array(directory),
+    };
   }
 
   #append(number: number, firstId: Uint8Array, { codec, payload }: Compressed): { offset: number; length: number } {
@@ -156,7 +163,13 @@ export class PackOpener {
     if (sealed.length < blockOverheadBytes) return undefined;
     const codec = sealed[0] ?? codecRaw;
     const end = sealed.length - tagBytes;
-    const payload = open(this.#key, sealed.subarray(1, 13), aim(this.#associated, offset, codec), sealed.subarray(13, end), sealed.subarray(end));
+    const payload = open(
+      this.#key,
+      sealed.subarray(1, 13),
+      aim(this.#associated, offset, codec),
+      sealed.subarray(13, end),
+      sealed.subarray(end),
+    );
     const raw = payload && decompress(codec, payload, rawLength);
     if (payload && raw !== payload) freeBytes(payload);
     return raw;
@@ -180,7 +193,8 @@ export function parseFooter(tail: Buffer, packSizeBytes: number): PackFooter | u
   if (tail.length !== packFooterBytes || !tail.subarray(28).equals(footMagic) || tail.readUInt32LE(24) !== 1) return undefined;
   const directoryOffset = tail.readUInt32LE(16);
   const directoryLength = tail.readUInt32LE(20);
-  if (directoryOffset < headMagic.length || directoryOffset + directoryLength + packFooterBytes !== packSizeBytes) return undefined;
+  if (directoryOffset < headMagic.length || directoryOffset + directoryLength + packFooterBytes !== packSizeBytes)
+    return undefined;
   return { keyId: tail.toString('hex', 0, 16), directoryOffset, directoryLength };
 }
 

@@ -108,7 +108,11 @@ export class PackReader implements ChunkSource {
     return planned;
   }
 
-  async #fetchRange({ pack, chunks, offset, length }: PlannedRange, ids: Uint8Array, signal: AbortSignal | undefined): Promise<BlockBatch> {
+  async #fetchRange(
+    { pack, chunks, offset, length }: PlannedRange,
+    ids: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<BlockBatch> {
     const bytes = await this.#store.get(packKey(pack.id), { range: { offset, length }, signal }).catch((error: unknown) => {
       if (isFault(error, 'storage.missing')) throw packDamaged(pack.id, 'it is not there', error);
       if (isFault(error) && error.kind === 'corrupt') throw packDamaged(pack.id, error.message, error);
@@ -120,7 +124,10 @@ export class PackReader implements ChunkSource {
 
 /** Chunks in the order they lie in, cut where the gap is large. */
 function planRanges(chunks: PlannedChunk[]): PlannedRange[] {
-  chunks.sort((a, b) => a.place.pack - b.place.pack || a.place.blockOffset - b.place.blockOffset || a.place.chunkOffset - b.place.chunkOffset);
+  chunks.sort(
+    (a, b) =>
+      a.place.pack - b.place.pack || a.place.blockOffset - b.place.blockOffset || a.place.chunkOffset - b.place.chunkOffset,
+  );
   const ranges: PlannedRange[] = [];
   let from = 0;
   let end = 0;
@@ -144,11 +151,22 @@ function asRange(chunks: readonly PlannedChunk[]): PlannedRange {
   const last = chunks.at(-1);
   if (first === undefined || last === undefined) throw new RangeError('A range holds at least one chunk.');
   const offset = first.place.blockOffset;
-  return { pack: first.pack, chunks, offset, length: Math.min(last.place.blockOffset + last.place.blockLength, maxPackBytes) - offset };
+  return {
+    pack: first.pack,
+    chunks,
+    offset,
+    length: Math.min(last.place.blockOffset + last.place.blockLength, maxPackBytes) - offset,
+  };
 }
 
 /** `chunks` in the order they lie in; equal neighbours are the same chunk wanted in several places. */
-function encodeBatch(pack: PackEntry, chunks: readonly PlannedChunk[], ids: Uint8Array, start: number, bytes: Uint8Array<ArrayBuffer>): BlockBatch {
+function encodeBatch(
+  pack: PackEntry,
+  chunks: readonly PlannedChunk[],
+  ids: Uint8Array,
+  start: number,
+  bytes: Uint8Array<ArrayBuffer>,
+): BlockBatch {
   const blockWords: number[] = [];
   const chunkWords: number[] = [];
   const wants = new Uint32Array(chunks.length);
@@ -158,7 +176,11 @@ function encodeBatch(pack: PackEntry, chunks: readonly PlannedChunk[], ids: Uint
     if (before?.blockOffset !== place.blockOffset) {
       blockWords.push(place.blockOffset - start, place.blockOffset, place.blockLength, place.rawLength, chunkIds.length, 0);
     }
-    if (before?.blockOffset !== place.blockOffset || before.chunkOffset !== place.chunkOffset || before.chunkLength !== place.chunkLength) {
+    if (
+      before?.blockOffset !== place.blockOffset ||
+      before.chunkOffset !== place.chunkOffset ||
+      before.chunkLength !== place.chunkLength
+    ) {
       chunkWords.push(place.chunkOffset, place.chunkLength, at, 0);
       chunkIds.push(ids.subarray(want * 32, want * 32 + 32));
       increment(blockWords, blockWords.length - 1);
@@ -167,8 +189,16 @@ function encodeBatch(pack: PackEntry, chunks: readonly PlannedChunk[], ids: Uint
     wants[at] = want;
   });
   const flatIds = new Uint8Array(chunkIds.length * 32);
-  chunkIds.forEach((id, at) => flatIds.set(id, at * 32));
-  return { packId: pack.id, keyId: pack.keyId, bytes, blocks: Uint32Array.from(blockWords), chunks: Uint32Array.from(chunkWords), ids: flatIds, wants };
+  for (const [at, id] of chunkIds.entries()) flatIds.set(id, at * 32);
+  return {
+    packId: pack.id,
+    keyId: pack.keyId,
+    bytes,
+    blocks: Uint32Array.from(blockWords),
+    chunks: Uint32Array.from(chunkWords),
+    ids: flatIds,
+    wants,
+  };
 }
 
 function increment(words: number[], at: number): void {
@@ -178,6 +208,7 @@ function increment(words: number[], at: number): void {
 /** The bytes alone in a buffer that may be transferred; small ones come out of Node's shared pool and are copied. */
 function owned(bytes: Buffer): Uint8Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = bytes;
-  if (buffer instanceof ArrayBuffer && byteOffset === 0 && buffer.byteLength === byteLength && byteLength > 64 * KiB) return new Uint8Array(buffer);
+  if (buffer instanceof ArrayBuffer && byteOffset === 0 && buffer.byteLength === byteLength && byteLength > 64 * KiB)
+    return new Uint8Array(buffer);
   return new Uint8Array(bytes);
 }

@@ -149,7 +149,11 @@ export class Pool {
       emptied: port2,
       emptiedCount,
     };
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: setup, transferList: [port2], execArgv: [] });
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData: setup,
+      transferList: [port2],
+      execArgv: [],
+    });
     const { promise: ready, resolve, reject } = Promise.withResolvers<void>();
     const thread: Thread = { worker, emptied: port1, emptiedCount, ready, jobs: new Map() };
     worker.on('message', (message: FromWorker) => {
@@ -157,10 +161,15 @@ export class Pool {
       else this.#receive(thread, message);
     });
     worker.on('error', (cause) => {
-      const fault = new Fault('internal', 'repository.worker_died', `A worker thread of the repository died: ${cause instanceof Error ? cause.message : String(cause)}`, {
-        cause,
-        help: 'Give the process more memory if it ran out of it; the operation can be started again and goes on from what is stored.',
-      });
+      const fault = new Fault(
+        'internal',
+        'repository.worker_died',
+        `A worker thread of the repository died: ${cause instanceof Error ? cause.message : String(cause)}`,
+        {
+          cause,
+          help: 'Give the process more memory if it ran out of it; the operation can be started again and goes on from what is stored.',
+        },
+      );
       reject(fault);
       this.#break(fault);
     });

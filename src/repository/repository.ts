@@ -34,7 +34,15 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
   const packs = createPackStorer(options, index, sessions);
   const { generations, packNumbers } = index;
   const beforeTask = (): void => index.ensureRoom();
-  const pool = await Pool.start({ threads: options.threads, projectId, keys, generations, packNumbers, beforeTask, storePack: packs.store });
+  const pool = await Pool.start({
+    threads: options.threads,
+    projectId,
+    keys,
+    generations,
+    packNumbers,
+    beforeTask,
+    storePack: packs.store,
+  });
   index.onGrow = (generation) => pool.grow(generation);
 
   const host: SessionHost = {
@@ -83,12 +91,18 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
     sealDocument: (kind, name, plain) => sealObject(keys.writing, projectId, `document:${kind}`, name, plain),
     openDocument(kind, name, sealed) {
       const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
-      const opened = bytes.length <= maxObjectBytes ? openObject(keys.all, projectId, `document:${kind}`, name, bytes) : undefined;
+      const opened =
+        bytes.length <= maxObjectBytes ? openObject(keys.all, projectId, `document:${kind}`, name, bytes) : undefined;
       if (opened) return opened.plain;
-      throw new Fault('corrupt', 'repository.document_damaged', `The ${kind} document ${name} is damaged, or belongs to another project or name.`, {
-        details: { kind, name },
-        help: 'Put the object back from a copy of the bank.',
-      });
+      throw new Fault(
+        'corrupt',
+        'repository.document_damaged',
+        `The ${kind} document ${name} is damaged, or belongs to another project or name.`,
+        {
+          details: { kind, name },
+          help: 'Put the object back from a copy of the bank.',
+        },
+      );
     },
     async close() {
       for (const session of sessions) session.fail(new Fault('cancelled', 'repository.closed', 'The repository was closed.'));

@@ -16,7 +16,11 @@ export interface SessionHost {
   settlePacks(): Promise<void>;
   /** Names all durable packs in index objects; returns the bytes written. */
   saveIndex(signal: AbortSignal): Promise<number>;
-  saveSnapshot(snapshot: NewSnapshot, figures: { storedBytes: number; reusedBytes: number }, signal: AbortSignal): Promise<{ record: SnapshotRecord; bytes: number }>;
+  saveSnapshot(
+    snapshot: NewSnapshot,
+    figures: { storedBytes: number; reusedBytes: number },
+    signal: AbortSignal,
+  ): Promise<{ record: SnapshotRecord; bytes: number }>;
   onClose(session: Session): void;
 }
 

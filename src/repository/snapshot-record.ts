@@ -24,4 +24,7 @@ export interface SnapshotRecord {
 }
 
 /** What a writer hands to `session.finish`; the session adds id, time and its own counters. */
-export type NewSnapshot = Pick<SnapshotRecord, 'kind' | 'subject' | 'sizeBytes' | 'files' | 'digest' | 'warnings' | 'parent' | 'source' | 'root'>;
+export type NewSnapshot = Pick<
+  SnapshotRecord,
+  'kind' | 'subject' | 'sizeBytes' | 'files' | 'digest' | 'warnings' | 'parent' | 'source' | 'root'
+>;

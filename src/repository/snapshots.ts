@@ -31,7 +31,11 @@ export class Snapshots {
     this.#options = options;
   }
 
-  async save(snapshot: NewSnapshot, figures: SnapshotFigures, signal: AbortSignal): Promise<{ record: SnapshotRecord; bytes: number }> {
+  async save(
+    snapshot: NewSnapshot,
+    figures: SnapshotFigures,
+    signal: AbortSignal,
+  ): Promise<{ record: SnapshotRecord; bytes: number }> {
     const { store, keys, projectId, clock } = this.#options;
     const createdAtMs = clock.now();
     const time = Buffer.alloc(6);
@@ -49,7 +53,9 @@ export class Snapshots {
     const key = snapshotKey(id);
     const bytes = await store.get(key, { maxBytes: maxSnapshotBytes, signal }).catch((error: unknown) => {
       if (isFault(error, 'storage.missing')) {
-        throw new Fault('not-found', 'repository.snapshot_absent', `Snapshot ${id} is not in ${store.description}.`, { cause: error });
+        throw new Fault('not-found', 'repository.snapshot_absent', `Snapshot ${id} is not in ${store.description}.`, {
+          cause: error,
+        });
       }
       if (isFault(error) && error.kind === 'corrupt') throw damaged(key, error);
       throw error;
@@ -137,7 +143,8 @@ function fromJson(bytes: Buffer, id: string, keyId: string): SnapshotRecord | un
   const { kind, subject, digest, warnings, parent } = value;
   const numbers = [value['created_at_ms'], value['size_bytes'], value['stored_bytes'], value['reused_bytes'], value['files']];
   if (value['format'] !== format || value['id'] !== id || (kind !== 'volume' && kind !== 'tree')) return undefined;
-  if (typeof subject !== 'string' || typeof digest !== 'string' || (parent !== null && typeof parent !== 'string')) return undefined;
+  if (typeof subject !== 'string' || typeof digest !== 'string' || (parent !== null && typeof parent !== 'string'))
+    return undefined;
   if (!Array.isArray(warnings) || !numbers.every((number) => Number.isSafeInteger(number))) return undefined;
   const [createdAtMs = 0, sizeBytes = 0, storedBytes = 0, reusedBytes = 0, files = 0] = numbers as number[];
   return {

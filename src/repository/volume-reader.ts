@@ -6,10 +6,26 @@ import { decodeRoot, leafSpanBytes, slotBytes, slotId } from './volume-map.ts';
 import { readLeaves } from './volume-restorer.ts';
 
 /** Bytes of a volume straight out of the bank. All of them are in memory at once: ask for a few MiB. */
-export async function readVolume(core: RepositoryCore, record: SnapshotRecord, offset: number, length: number, { signal }: TransferOptions): Promise<Buffer> {
+export async function readVolume(
+  core: RepositoryCore,
+  record: SnapshotRecord,
+  offset: number,
+  length: number,
+  { signal }: TransferOptions,
+): Promise<Buffer> {
   const { leaves } = decodeRoot(record);
-  if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length < 0 || offset + length > record.sizeBytes) {
-    throw new Fault('invalid', 'repository.bad_range', `Bytes ${offset} to ${offset + length} are not within a volume of ${record.sizeBytes} bytes.`);
+  if (
+    !Number.isSafeInteger(offset) ||
+    !Number.isSafeInteger(length) ||
+    offset < 0 ||
+    length < 0 ||
+    offset + length > record.sizeBytes
+  ) {
+    throw new Fault(
+      'invalid',
+      'repository.bad_range',
+      `Bytes ${offset} to ${offset + length} are not within a volume of ${record.sizeBytes} bytes.`,
+    );
   }
   const bytes = Buffer.alloc(length);
   if (length === 0) return bytes;

@@ -9,7 +9,19 @@ import type { RepositoryCore } from './core.ts';
 import { eachLimited } from './each-limited.ts';
 import { errnoOf, fileFault } from './file-faults.ts';
 import type { SnapshotRecord } from './snapshot-record.ts';
-import { decodeLeaf, decodeRoot, digestInput, digestText, emptySlots, encodeLeaf, type LeafSlots, leafSpanBytes, slotBytes, slotCountOf, slotId } from './volume-map.ts';
+import {
+  decodeLeaf,
+  decodeRoot,
+  digestInput,
+  digestText,
+  emptySlots,
+  encodeLeaf,
+  type LeafSlots,
+  leafSpanBytes,
+  slotBytes,
+  slotCountOf,
+  slotId,
+} from './volume-map.ts';
 import { openVolume } from './volume-source.ts';
 import { clearSegment, identify, placeChunks, readSegment, segmentBytes } from './volume-tasks.ts';
 
@@ -40,9 +52,14 @@ async function restoreInto(core: RepositoryCore, record: SnapshotRecord, path: s
   const { handle, sizeBytes } = await openVolume(path, 'r+');
   try {
     if (sizeBytes < record.sizeBytes) {
-      throw new Fault('invalid', 'repository.target_too_small', `${path} has ${sizeBytes} bytes; the volume needs ${record.sizeBytes}.`, {
-        help: 'Restore into a larger target, or under a new name.',
-      });
+      throw new Fault(
+        'invalid',
+        'repository.target_too_small',
+        `${path} has ${sizeBytes} bytes; the volume needs ${record.sizeBytes}.`,
+        {
+          help: 'Restore into a larger target, or under a new name.',
+        },
+      );
     }
     await fill(core, record, { path, handle, isDirty: true }, options);
   } finally {
@@ -51,7 +68,12 @@ async function restoreInto(core: RepositoryCore, record: SnapshotRecord, path: s
 }
 
 /** Under another name until everything has been compared: nothing half-written is ever seen under the final one. */
-async function restoreBeside(core: RepositoryCore, record: SnapshotRecord, path: string, options: TransferOptions): Promise<void> {
+async function restoreBeside(
+  core: RepositoryCore,
+  record: SnapshotRecord,
+  path: string,
+  options: TransferOptions,
+): Promise<void> {
   await refuseExisting(path);
   const partial = `${path}.partial-${randomBytes(4).toString('hex')}`;
   const handle = await attempt('make', partial, () => open(partial, 'wx+', 0o600));
@@ -81,7 +103,9 @@ async function refuseExisting(path: string): Promise<void> {
     throw fileFault(error, 'look for', path);
   });
   if (found === undefined) return;
-  throw new Fault('conflict', 'repository.target_exists', `${path} exists already.`, { help: 'Restore under another name, or with overwrite.' });
+  throw new Fault('conflict', 'repository.target_exists', `${path} exists already.`, {
+    help: 'Restore under another name, or with overwrite.',
+  });
 }
 
 async function syncFolder(path: string): Promise<void> {
@@ -114,7 +138,9 @@ export async function readLeaves(
   const stored = leaves.filter((leaf) => leaf !== undefined);
   const plains = await core.source.fetch(Buffer.concat(stored), { signal });
   let next = 0;
-  return leaves.map((leaf, at) => (leaf ? decodeLeaf(plains[next++] ?? Buffer.alloc(0), slotCountOf(record.sizeBytes, first + at), record.id) : emptySlots()));
+  return leaves.map((leaf, at) =>
+    leaf ? decodeLeaf(plains[next++] ?? Buffer.alloc(0), slotCountOf(record.sizeBytes, first + at), record.id) : emptySlots(),
+  );
 }
 
 async function placeWindow(
@@ -161,7 +187,13 @@ async function placeWindow(
 }
 
 /** Reads the target back and computes the digest from its bytes alone. */
-async function compare(core: RepositoryCore, record: SnapshotRecord, { path, handle }: Target, leaves: number, options: TransferOptions): Promise<void> {
+async function compare(
+  core: RepositoryCore,
+  record: SnapshotRecord,
+  { path, handle }: Target,
+  leaves: number,
+  options: TransferOptions,
+): Promise<void> {
   const { signal } = options;
   const { sizeBytes, keyId } = record;
   const progress = countProgress('verify', sizeBytes, options);
@@ -169,7 +201,10 @@ async function compare(core: RepositoryCore, record: SnapshotRecord, { path, han
   const missing = new Map<number, { readonly slots: LeafSlots; bytes: number }>();
   await eachLimited(segmentsOf(sizeBytes), core.threads * 2, async ({ offset, length }) => {
     const number = Math.floor(offset / leafSpanBytes);
-    const leaf = missing.get(number) ?? { slots: emptySlots(), bytes: Math.min(leafSpanBytes, sizeBytes - number * leafSpanBytes) };
+    const leaf = missing.get(number) ?? {
+      slots: emptySlots(),
+      bytes: Math.min(leafSpanBytes, sizeBytes - number * leafSpanBytes),
+    };
     missing.set(number, leaf);
     const input = { from: { fd: handle.fd, offset, name: path }, length, purpose: { identify: keyId } };
     const { ids } = await core.run(readSegment, input, { signal });
@@ -183,17 +218,27 @@ async function compare(core: RepositoryCore, record: SnapshotRecord, { path, han
   });
   const digest = digestText(await core.run(identify, { plain: digestInput(sizeBytes, leafIds), keyId }, { signal }));
   if (digest !== record.digest) {
-    throw new Fault('corrupt', 'repository.restore_differs', `${path} was read back and differs from snapshot ${record.id}: ${digest}, not ${record.digest}.`, {
-      help: 'Look at the disk it was written to, and whether something else writes there; then restore again.',
-    });
+    throw new Fault(
+      'corrupt',
+      'repository.restore_differs',
+      `${path} was read back and differs from snapshot ${record.id}: ${digest}, not ${record.digest}.`,
+      {
+        help: 'Look at the disk it was written to, and whether something else writes there; then restore again.',
+      },
+    );
   }
 }
 
 function* segmentsOf(sizeBytes: number): Generator<{ readonly offset: number; readonly length: number }> {
-  for (let offset = 0; offset < sizeBytes; offset += segmentBytes) yield { offset, length: Math.min(segmentBytes, sizeBytes - offset) };
+  for (let offset = 0; offset < sizeBytes; offset += segmentBytes)
+    yield { offset, length: Math.min(segmentBytes, sizeBytes - offset) };
 }
 
-export function countProgress(phase: 'restore' | 'verify', totalBytes: number, { onProgress }: TransferOptions): (bytes: number) => void {
+export function countProgress(
+  phase: 'restore' | 'verify',
+  totalBytes: number,
+  { onProgress }: TransferOptions,
+): (bytes: number) => void {
   let doneBytes = 0;
   return (bytes) => {
     doneBytes += bytes;

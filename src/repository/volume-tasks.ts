@@ -66,13 +66,20 @@ function identifySlots(bytes: Buffer, ids: Uint8Array, purpose: Purpose, context
       if ('store' in purpose) context.sink.countReused(plain.length);
       continue;
     }
-    ids.set('store' in purpose ? context.sink.store(plain, purpose.store) : context.identify(plain, purpose.identify), slot * idBytes);
+    ids.set(
+      'store' in purpose ? context.sink.store(plain, purpose.store) : context.identify(plain, purpose.identify),
+      slot * idBytes,
+    );
   }
 }
 
 /** Looks at the ends first: data is told from zeros without a comparison. */
 function isZero(bytes: Buffer): boolean {
-  return bytes[0] === 0 && bytes[bytes.length - 1] === 0 && bytes.equals(bytes.length === slotBytes ? zeros : zeros.subarray(0, bytes.length));
+  return (
+    bytes[0] === 0 &&
+    bytes[bytes.length - 1] === 0 &&
+    bytes.equals(bytes.length === slotBytes ? zeros : zeros.subarray(0, bytes.length))
+  );
 }
 
 function isHole(fd: number, offset: number, length: number): boolean {
@@ -117,7 +124,10 @@ export const placeChunks: Task<PlaceInput, number> = {
 };
 
 /** Makes the bytes zero, writing only where they are not: what is a hole stays one. */
-export const clearSegment: Task<{ readonly fd: number; readonly name: string; readonly offset: number; readonly length: number }, void> = {
+export const clearSegment: Task<
+  { readonly fd: number; readonly name: string; readonly offset: number; readonly length: number },
+  void
+> = {
   name: 'volume.clear_segment',
   run({ fd, name, offset, length }, context) {
     if (isHole(fd, offset, length)) return;

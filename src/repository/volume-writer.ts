@@ -61,12 +61,20 @@ interface Reuse {
   readonly changed: readonly Extent[];
 }
 
-export async function writeVolume(core: RepositoryCore, clock: Clock, input: VolumeInput, options: WriteOptions): Promise<SnapshotSummary> {
+export async function writeVolume(
+  core: RepositoryCore,
+  clock: Clock,
+  input: VolumeInput,
+  options: WriteOptions,
+): Promise<SnapshotSummary> {
   throwIfAborted(options.signal);
   await core.source.refresh(options);
   const session = core.openSession(options);
   try {
-    const record = 'stream' in input ? await writeStream(core, session, input, options) : await writePath(core, session, clock, input, options);
+    const record =
+      'stream' in input
+        ? await writeStream(core, session, input, options)
+        : await writePath(core, session, clock, input, options);
     const { id, kind, sizeBytes, storedBytes, reusedBytes, digest, files, warnings } = record;
     return { id, kind, sizeBytes, storedBytes, reusedBytes, digest, files, warnings };
   } finally {
@@ -105,8 +113,11 @@ async function writePath(
     const volume = new VolumeWrite(core, session, sizeBytes, options.level ?? 'default');
     await volume.readAll(fileSegments(opened, volume, parent && changed && { parent, changed }), () => undefined);
     const after = await opened.handle.stat({ bigint: true });
-    const steady = after.mtimeNs === opened.stats.mtimeNs && after.ctimeNs === opened.stats.ctimeNs && after.size === opened.stats.size;
-    const warnings = steady ? [] : [`${input.path} changed while it was read; quiesce it with a hook or protect a snapshot of it.`];
+    const steady =
+      after.mtimeNs === opened.stats.mtimeNs && after.ctimeNs === opened.stats.ctimeNs && after.size === opened.stats.size;
+    const warnings = steady
+      ? []
+      : [`${input.path} changed while it was read; quiesce it with a hook or protect a snapshot of it.`];
     return await volume.finish(options.subject, parent?.record.id ?? null, steady ? source : null, warnings);
   } finally {
     await opened.handle.close();
@@ -128,7 +139,12 @@ async function findParentVolume(
 }
 
 /** What has to be read although there is a parent; undefined for everything. */
-function changedExtents(input: Extract<VolumeInput, { path: string }>, parent: ParentVolume | undefined, source: Json, sizeBytes: number): readonly Extent[] | undefined {
+function changedExtents(
+  input: Extract<VolumeInput, { path: string }>,
+  parent: ParentVolume | undefined,
+  source: Json,
+  sizeBytes: number,
+): readonly Extent[] | undefined {
   if (parent === undefined) return undefined;
   const before = parent.record.sizeBytes;
   if (input.changed) {
@@ -163,7 +179,8 @@ class VolumeWrite {
     for (let first = 0; first < this.#leafIds.length; first += leavesPerWindow) {
       const end = Math.min(first + leavesPerWindow, this.#leafIds.length);
       const known = reuse ? await this.#parentLeaves(reuse.parent, first, end) : new Map<number, LeafSlots>();
-      for (let number = first; number < end; number++) yield* this.#leafSegments(number, known.get(number), touched?.get(number) ?? []);
+      for (let number = first; number < end; number++)
+        yield* this.#leafSegments(number, known.get(number), touched?.get(number) ?? []);
     }
   }
 
@@ -202,7 +219,10 @@ class VolumeWrite {
       });
     } catch (error) {
       if (!isFault(error) || error.kind !== 'corrupt') throw error;
-      log.warn('A part of the parent snapshot cannot be read; the source is read instead.', { snapshot: record.id, reason: error.message });
+      log.warn('A part of the parent snapshot cannot be read; the source is read instead.', {
+        snapshot: record.id,
+        reason: error.message,
+      });
     }
     // A volume that became shorter: slots behind its end are none of its own.
     for (const [number, slots] of known) slots.fill(0, slotCountOf(this.sizeBytes, number) * idBytes);
@@ -250,11 +270,20 @@ function isStored(slots: LeafSlots, source: ChunkSource): boolean {
   return true;
 }
 
-async function* fileSegments({ handle, path }: OpenVolume, volume: VolumeWrite, reuse: Reuse | undefined): AsyncGenerator<SourcedSegment> {
-  for await (const segment of volume.segments(reuse)) yield { ...segment, from: { fd: handle.fd, offset: segment.offset, name: path } };
+async function* fileSegments(
+  { handle, path }: OpenVolume,
+  volume: VolumeWrite,
+  reuse: Reuse | undefined,
+): AsyncGenerator<SourcedSegment> {
+  for await (const segment of volume.segments(reuse))
+    yield { ...segment, from: { fd: handle.fd, offset: segment.offset, name: path } };
 }
 
-async function* streamSegments(stream: AsyncIterable<Uint8Array>, volume: VolumeWrite, free: ArrayBuffer[]): AsyncGenerator<SourcedSegment> {
+async function* streamSegments(
+  stream: AsyncIterable<Uint8Array>,
+  volume: VolumeWrite,
+  free: ArrayBuffer[],
+): AsyncGenerator<SourcedSegment> {
   const { sizeBytes } = volume;
   const segments = volume.segments(undefined);
   let segment = await segments.next();

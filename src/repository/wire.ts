@@ -47,5 +47,10 @@ export function encodeFault(error: unknown): WireFault {
 }
 
 export function decodeFault({ kind, code, message, retry, details, help, stack }: WireFault): Fault {
-  return new Fault(kind, code, message, { retry, details, ...(help !== undefined && { help }), ...(stack !== undefined && { cause: stack }) });
+  return new Fault(kind, code, message, {
+    retry,
+    details,
+    ...(help !== undefined && { help }),
+    ...(stack !== undefined && { cause: stack }),
+  });
 }

@@ -24,7 +24,8 @@ const hashes = new Map<string, KeyedHash>();
 for (const root of roots.values()) hashes.set(root.id, await openKeyedHash(deriveKey(root, 'chunk id')));
 const writingRoot = roots.get(setup.writingKeyId);
 const writingHash = hashes.get(setup.writingKeyId);
-if (writingRoot === undefined || writingHash === undefined) throw new Fault('internal', 'repository.no_writing_key', 'The writing key is not among the keys.');
+if (writingRoot === undefined || writingHash === undefined)
+  throw new Fault('internal', 'repository.no_writing_key', 'The writing key is not among the keys.');
 
 const table = new ChunkTable(setup.generations);
 const byName = new Map(tasks.map((task) => [task.name, task]));
@@ -72,7 +73,8 @@ send({ type: 'ready' }, []);
 
 function getTask(name: string): (typeof tasks)[number] {
   const task = byName.get(name);
-  if (task === undefined) throw new Fault('internal', 'repository.task_unknown', `No task is called ${name}; add it to worker-tasks.ts.`);
+  if (task === undefined)
+    throw new Fault('internal', 'repository.task_unknown', `No task is called ${name}; add it to worker-tasks.ts.`);
   return task;
 }
 

@@ -19,10 +19,25 @@ const image = join(folder, 'image.raw');
 try {
   makeImage();
   const store = await openFilesystemStore(join(folder, 'bank'));
-  const options = { store, projectId: 'bench', providerKey: randomBytes(32), create: true, log: silentLog, threads: 2, scratchFolder: folder };
+  const options = {
+    store,
+    projectId: 'bench',
+    providerKey: randomBytes(32),
+    create: true,
+    log: silentLog,
+    threads: 2,
+    scratchFolder: folder,
+  };
   const repository = await openRepository(options);
-  const write = (level: 'fast' | 'default', subject: string, changed?: { since: string; extents: { offset: number; length: number }[] }) =>
-    repository.writeVolume({ path: image, ...(changed && { changed }) }, { subject, level, readEverything: changed === undefined });
+  const write = (
+    level: 'fast' | 'default',
+    subject: string,
+    changed?: { since: string; extents: { offset: number; length: number }[] },
+  ) =>
+    repository.writeVolume(
+      { path: image, ...(changed && { changed }) },
+      { subject, level, readEverything: changed === undefined },
+    );
   console.log(`${formatBytes(sizeBytes)} image: a third a program, a third random, the rest zeros`);
   const first = await measure('first write, default', () => write('default', 'a'));
   await measure('again, everything re-read', () => write('default', 'a'));
@@ -31,10 +46,17 @@ try {
   await measure('1 % changed, everything re-read', () => write('default', 'a'));
   extents.push(...change());
   await measure('2 % changed, extents known', () => write('default', 'a', { since: first.id, extents }));
-  await measure('restore', async () => ({ ...(await repository.restoreVolume(first.id, { path: join(folder, 'restored'), overwrite: false }, {})), storedBytes: 0 }));
+  await measure('restore', async () => ({
+    ...(await repository.restoreVolume(first.id, { path: join(folder, 'restored'), overwrite: false }, {})),
+    storedBytes: 0,
+  }));
   await measure('verify, all bytes', async () => ({ ...(await repository.verifySnapshot(first.id, 100, {})), storedBytes: 0 }));
   await repository.close();
-  const fresh = await openRepository({ ...options, providerKey: randomBytes(32), store: await openFilesystemStore(join(folder, 'fast')) });
+  const fresh = await openRepository({
+    ...options,
+    providerKey: randomBytes(32),
+    store: await openFilesystemStore(join(folder, 'fast')),
+  });
   await measure('first write, fast', () => fresh.writeVolume({ path: image }, { subject: 'a', level: 'fast' }));
   await fresh.close();
 } finally {

@@ -1,0 +1,190 @@
+import { createHash, randomBytes } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { isFault } from '../../src/base/faults.ts';
+import { codecRaw, codecZstd, compress, decompress } from '../../src/repository/compression.ts';
+import { openObject, type RootKey, sealObject } from '../../src/repository/crypto.ts';
+import { decodeIndex, encodeIndex } from '../../src/repository/index-format.ts';
+import { openKeyedHash } from '../../src/repository/keyed-hash.ts';
+import { openPack } from '../../src/repository/open-batch.ts';
+import { decodeDirectory, PackBuilder, packBufferBytes, parseFooter } from '../../src/repository/pack-format.ts';
+import { decodeLeaf, emptySlots, encodeLeaf } from '../../src/repository/volume-map.ts';
+import { createMemoryStore } from '../../src/storage/memory-store.ts';
+import { withRepository } from '../kit/repositories.ts';
+import { seed } from '../kit/seeded.ts';
+
+const root: RootKey = { id: 'ab'.repeat(16), secret: randomBytes(32) };
+const roots = new Map([[root.id, root]]);
+const projectId = 'project';
+const hash = await openKeyedHash(createHash('sha256').update('key').digest());
+
+test('the native and the WebAssembly hash give the same ids', async () => {
+  const key = randomBytes(32);
+  const [native, wasm] = [await openKeyedHash(key, 'native'), await openKeyedHash(key, 'wasm')];
+  expect([native.made, wasm.made]).toEqual(['native', 'wasm']);
+  for (const length of [0, 1, 64, 1024, 1025, 70_000, 262_144]) {
+    const bytes = randomBytes(length);
+    expect(wasm.digest(bytes)).toEqual(native.digest(bytes));
+  }
+});
+
+describe('compression', () => {
+  test('what does not gain is kept as it is; either comes back', () => {
+    const noise = randomBytes(10_000);
+    const text = Buffer.from('abc'.repeat(5000));
+    expect(compress(noise, 'default')).toEqual({ codec: codecRaw, payload: noise });
+    const compressed = compress(text, 'default');
+    expect(compressed.codec).toBe(codecZstd);
+    expect(decompress(codecZstd, compressed.payload, text.length)).toEqual(text);
+  });
+
+  test('a frame that is longer, shorter or none gives nothing', () => {
+    const { payload } = compress(Buffer.alloc(1_000_000), 'fast');
+    for (const wrong of [0, 1, 999_999, 1_000_001]) expect(decompress(codecZstd, payload, wrong)).toBeUndefined();
+    expect(decompress(codecZstd, randomBytes(50), 100)).toBeUndefined();
+    expect(decompress(7, payload, 1_000_000)).toBeUndefined();
+  });
+});
+
+describe('sealed objects', () => {
+  const plain = Buffer.from('{"a":1}'.repeat(40));
+  const sealed = sealObject(root, projectId, 'index', 'name', plain);
+
+  test('open for the same project, kind, name and key only', () => {
+    expect(openObject(roots, projectId, 'index', 'name', sealed)?.plain).toEqual(plain);
+    expect(openObject(roots, 'other', 'index', 'name', sealed)).toBeUndefined();
+    expect(openObject(roots, projectId, 'snapshot', 'name', sealed)).toBeUndefined();
+    expect(openObject(roots, projectId, 'index', 'nam', sealed)).toBeUndefined();
+    expect(openObject(new Map(), projectId, 'index', 'name', sealed)).toBeUndefined();
+    expect(
+      openObject(new Map([[root.id, { ...root, secret: randomBytes(32) }]]), projectId, 'index', 'name', sealed),
+    ).toBeUndefined();
+  });
+
+  test('no byte may be another', () => {
+    for (let at = 0; at < sealed.length; at++) {
+      const changed = Buffer.from(sealed);
+      changed[at] = (changed[at] ?? 0) ^ 1;
+      expect(openObject(roots, projectId, 'index', 'name', changed), `byte ${at}`).toBeUndefined();
+    }
+  });
+
+  test('documents of the repository', async () => {
+    await withRepository(createMemoryStore(), async (repository) => {
+      const document = repository.sealDocument('checkpoint', 'c1', plain);
+      expect(document.includes('"a"')).toBe(false);
+      expect(repository.openDocument('checkpoint', 'c1', document)).toEqual(plain);
+      for (const [kind, name, bytes] of [
+        ['plan', 'c1', document],
+        ['checkpoint', 'c2', document],
+        ['checkpoint', 'c1', document.subarray(1)],
+      ] as const) {
+        expect(() => repository.openDocument(kind, name, bytes)).toThrow(/damaged, or belongs to another/);
+      }
+    });
+  });
+});
+
+describe('packs', () => {
+  const chunks = ['one', 'two', 'three'].map((text) => Buffer.from(text.repeat(100)));
+  const pack = (() => {
+    const builder = new PackBuilder(root, projectId, hash, new ArrayBuffer(packBufferBytes));
+    for (const chunk of chunks)
+      builder.add(compress(chunk, 'fast'), chunk.length, [{ id: hash.digest(chunk), offset: 0, length: chunk.length }]);
+    const joined = Buffer.concat(chunks);
+    const inBlock = chunks.map((chunk, at) => {
+      const offset = chunks.slice(0, at).reduce((sum, { length }) => sum + length, 0);
+      return { id: hash.digest(chunk), offset, length: chunk.length };
+    });
+    builder.add({ codec: codecRaw, payload: joined }, joined.length, inBlock);
+    const { id, buffer, sizeBytes } = builder.finish();
+    return { id, bytes: Buffer.from(buffer, 0, sizeBytes) };
+  })();
+  const keys = { roots, hashes: new Map([[root.id, hash]]), projectId };
+
+  test('open by themselves, for their own project and name only', () => {
+    expect(openPack(pack.id, Buffer.from(pack.bytes), keys)).toBe(6);
+    expect(() => openPack('cd'.repeat(16), Buffer.from(pack.bytes), keys)).toThrow(/is damaged/);
+    expect(() => openPack(pack.id, Buffer.from(pack.bytes), { ...keys, projectId: 'other' })).toThrow(/is damaged/);
+  });
+
+  test('no byte behind the magic may be another, and none may be missing', () => {
+    for (let at = 8; at < pack.bytes.length; at++) {
+      const changed = Buffer.from(pack.bytes);
+      changed[at] = (changed[at] ?? 0) ^ 0x80;
+      expect(() => openPack(pack.id, changed, keys), `byte ${at}`).toThrow(/is damaged/);
+    }
+    for (let length = 0; length < pack.bytes.length; length += 7) {
+      expect(() => openPack(pack.id, Buffer.from(pack.bytes.subarray(0, length)), keys)).toThrow(/is damaged/);
+    }
+  });
+});
+
+test('an index comes back sorted', () => {
+  const packs = [{ id: '1f'.repeat(16), keyId: root.id, sizeBytes: 5000 }];
+  const records = [3, 1, 2].map((n) => ({
+    id: Buffer.alloc(32, n),
+    pack: 0,
+    blockOffset: 8 + n,
+    blockLength: 100,
+    rawLength: 400,
+    chunkOffset: n,
+    chunkLength: 9,
+  }));
+  const index = decodeIndex(encodeIndex(packs, records));
+  expect(index?.packs).toEqual(packs);
+  expect([...(index?.records() ?? [])].map(({ chunkOffset }) => chunkOffset)).toEqual([1, 2, 3]);
+  const beyond = encodeIndex(packs, [
+    {
+      ...records[0],
+      id: Buffer.alloc(32),
+      pack: 1,
+      blockOffset: 8,
+      blockLength: 100,
+      rawLength: 4,
+      chunkOffset: 0,
+      chunkLength: 4,
+    },
+  ]);
+  expect(decodeIndex(beyond)).toBeUndefined();
+});
+
+test('a leaf comes back, and one with too few ids or too many slots does not', () => {
+  const slots = emptySlots();
+  for (const slot of [0, 9, 1023]) slots.fill((slot % 200) + 1, slot * 32, slot * 32 + 32);
+  const leaf = encodeLeaf(slots) ?? Buffer.alloc(0);
+  expect(leaf).toHaveLength(128 + 3 * 32);
+  expect(decodeLeaf(leaf, 1024, 's')).toEqual(slots);
+  expect(() => decodeLeaf(leaf, 1023, 's')).toThrow(/contradicts itself/);
+  expect(() => decodeLeaf(leaf.subarray(0, -1), 1024, 's')).toThrow(/contradicts itself/);
+  expect(encodeLeaf(emptySlots())).toBeUndefined();
+});
+
+test('garbage never crashes a parser, nor makes it allocate what it claims', () => {
+  const numbers = fc
+    .array(fc.oneof(fc.nat(100), fc.constantFrom(0xffffffff, 0x7fffffff, 0x10000)), { maxLength: 40 })
+    .map((list) => {
+      const bytes = Buffer.alloc(list.length * 4);
+      for (const [at, number] of list.entries()) bytes.writeUInt32LE(number, at * 4);
+      return bytes;
+    });
+  const garbage = fc.oneof(
+    numbers,
+    fc.uint8Array({ maxLength: 400 }).map((bytes) => Buffer.from(bytes)),
+  );
+  fc.assert(
+    fc.property(garbage, (bytes) => {
+      decodeIndex(bytes);
+      decodeDirectory(bytes, 1000);
+      parseFooter(bytes.subarray(-32), bytes.length);
+      openObject(roots, projectId, 'index', 'n', bytes);
+      expect(decompress(codecZstd, bytes, 100)).toBeUndefined();
+      try {
+        decodeLeaf(bytes, 1024, 's');
+      } catch (error) {
+        if (!isFault(error)) throw error;
+      }
+    }),
+    { numRuns: 2000, seed },
+  );
+});
