@@ -32,7 +32,7 @@ const sliceBytes = 4 * 1024 * 1024;
 
 /**
  * Objects as files: `<root>/<key>`, and `<root>/+writing/…` for what is being written. A put writes there, syncs the file,
- * links or renames it to its name and syncs the folder, so an object is whole and durable as soon as it can be seen.
+ * links or renames it to its name and syncs the folder: an object is whole as soon as it can be seen, and durable when put returns.
  * @throws {Fault} `storage.no_bank`, `storage.refused`
  */
 export async function openFilesystemStore(root: string): Promise<ObjectStore> {
@@ -55,6 +55,7 @@ class FilesystemStore implements ObjectStore {
   readonly description: string;
   readonly #root: string;
   readonly #writer: Writer;
+  readonly #durableFolders = new Set<string>();
 
   constructor(root: string, writer: Writer) {
     this.description = root;
@@ -142,8 +143,11 @@ class FilesystemStore implements ObjectStore {
       }
     }
     // Deleted means deleted after a power cut as well: whoever deletes in an order relies on it.
-    for (const folder of folders)
-      await syncFolder(folder).catch((error: unknown) => (first ??= fileFault(error, this.#root, folder)));
+    for (const folder of folders) {
+      await syncFolder(folder).catch((error: unknown) => {
+        first ??= fileFault(error, this.#root, folder);
+      });
+    }
     if (first !== undefined) throw first;
   }
 
@@ -175,9 +179,12 @@ class FilesystemStore implements ObjectStore {
 
   /** Makes the folders of a key and makes their names durable; `folder` is relative to the root. */
   async #makeFolders(folder: string): Promise<void> {
-    const made = await mkdir(join(this.#root, folder), { recursive: true, mode: 0o700 });
-    if (made === undefined) return;
-    for (let path = join(this.#root, folder); path.length >= made.length; path = dirname(path)) await syncFolder(dirname(path));
+    await mkdir(join(this.#root, folder), { recursive: true, mode: 0o700 });
+    // Also those that another writer has just made: it may not have come to sync them yet, and our object lies in them.
+    for (let path = folder; path !== '.' && !this.#durableFolders.has(path); path = dirname(path)) {
+      await syncFolder(dirname(join(this.#root, path)));
+      this.#durableFolders.add(path);
+    }
   }
 
   async #readInto(
