@@ -1,19 +1,13 @@
 import type { S3Config } from '../../plugins/banks/s3/config.ts';
 import { openS3Store } from '../../plugins/banks/s3/s3-store.ts';
-import { silentLog } from '../../src/base/log.ts';
 import type { PluginContext } from '../../src/plugin/define.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { pluginContext } from './plugin-context.ts';
 import type { Credentials } from './s3-signature.ts';
 
-/** What a plugin is opened with in tests: paths as they are, and an environment of these variables alone. */
+/** What a bank plugin is opened with in tests: an environment of these variables alone. */
 export function testContext(environment: Readonly<Record<string, string>> = {}): PluginContext {
-  return {
-    log: silentLog,
-    resolvePath: (path) => path,
-    readEnvironment: (name) => environment[name],
-    volumeRoots: [],
-    ownFolders: [],
-  };
+  return { ...pluginContext([]), readEnvironment: (name) => environment[name] };
 }
 
 /** An S3 bank at this server, in the bucket `karri`, made when absent. */

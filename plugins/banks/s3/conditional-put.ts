@@ -1,3 +1,4 @@
+import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import { isFault } from 'karri/plugin';
 import type { Bucket } from './bucket.ts';
 
@@ -6,10 +7,11 @@ const body = Buffer.from('Karri puts this with If-None-Match to learn whether th
 /**
  * Whether `If-None-Match: *` is honoured: AWS and RadosGW do, Swift answers 501, others ignore it and overwrite. The key
  * stays in the bank (it is no key of ours, so it is never listed): from the second opening on one put tells, and nothing is
- * ever written again where it is honoured, which is what write-once buckets need.
+ * ever written again where it is honoured. It is asked of every bucket: RadosGW 16 ignores it in one with object lock.
  */
 export async function learnConditionalPut(bucket: Bucket): Promise<boolean> {
   const key = `${bucket.prefix}!karri/conditional-put`;
+  const known = await isThere(bucket, key);
   const put = async (): Promise<'stored' | 'taken' | 'unsupported'> => {
     try {
       await bucket.put(key, body, { ifAbsent: true });
@@ -26,7 +28,19 @@ export async function learnConditionalPut(bucket: Bucket): Promise<boolean> {
     }
   };
   const first = await put();
-  if (first !== 'stored') return first === 'taken';
+  if (first !== 'stored' || known) return first === 'taken';
   const later = await Promise.all([put(), put(), put(), put()]);
   return later.every((outcome) => outcome === 'taken');
+}
+
+async function isThere(bucket: Bucket, key: string): Promise<boolean> {
+  try {
+    await bucket.send(key, ({ abortSignal }) =>
+      bucket.client.send(new HeadObjectCommand({ Bucket: bucket.name, Key: key }), { abortSignal }),
+    );
+    return true;
+  } catch (error) {
+    if (isFault(error, 'storage.missing')) return false;
+    throw error;
+  }
 }
