@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -47,9 +47,4 @@ export async function createCloud(dir: string, providersDir: string, hooks: read
     settings: { KARRI_CONFIG: config, KARRI_PROVIDERS_DIR: providersDir, KARRI_VOLUMES_DIR: volumesDir },
   });
   return { dir, volumesDir, karri, client: createKarriClient({ url: karri.url, projectId, userId: 'demo' }) };
-}
-
-export function endOfLog(cloud: Cloud): string {
-  const { logFile } = cloud.karri;
-  return existsSync(logFile) ? readFileSync(logFile, 'utf8').split('\n').slice(-15).join('\n') : '';
 }

@@ -41,7 +41,6 @@ describe('code', () => {
     ['let x: any;', 'any'],
     ['await new Promise((resolve) => setTimeout(resolve, 100));', 'waiting'],
     ["import { setTimeout } from 'node:timers/promises';", 'waiting'],
-    ['const n = Math.random();', 'chance'],
     [`// @${'ts'}-ignore\nx = 1;`, '@ts-'],
   ])('the ban on `%s` holds', (text, why) => {
     expect(findBanned({ path: 'src/model/sample.ts', text }).join()).toContain(why);

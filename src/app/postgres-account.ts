@@ -42,7 +42,7 @@ export function findPostgresAccount(log: Log): PostgresAccount | undefined {
   }
   const made = readAccount();
   if (made === undefined) {
-    throw new Fault('internal', 'postgres.no_user', `The system user "${userName}" was made but is not in /etc/passwd.`);
+    throw new Fault('unavailable', 'postgres.no_user', `The system user "${userName}" was made but is not in /etc/passwd.`);
   }
   log.info('The system user that PostgreSQL runs as was made.', { user: userName, uid: made.uid });
   return made;

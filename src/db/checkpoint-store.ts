@@ -81,10 +81,10 @@ export function createCheckpointStore(knex: Knex): CheckpointStore {
 
     async list(query) {
       const list = knex('checkpoints').where({ provider_id: query.providerId }).whereNot('status', 'deleted');
-      if (query.projectId !== undefined) list.where({ project_id: query.projectId });
-      if (query.planId !== undefined) list.where({ plan_id: query.planId });
-      if (query.from !== undefined) list.where('created_at', '>=', new Date(query.from));
-      if (query.until !== undefined) list.where('created_at', '<', new Date(query.until));
+      if (query.projectId !== undefined) void list.where({ project_id: query.projectId });
+      if (query.planId !== undefined) void list.where({ plan_id: query.planId });
+      if (query.from !== undefined) void list.where('created_at', '>=', new Date(query.from));
+      if (query.until !== undefined) void list.where('created_at', '<', new Date(query.until));
       const sort = query.sort.find(({ key }) => key === 'created_at' || key === 'status') ?? {
         key: 'created_at',
         direction: 'desc',
@@ -93,7 +93,11 @@ export function createCheckpointStore(knex: Knex): CheckpointStore {
       if (query.marker !== undefined) {
         const marker = await knex('checkpoints').where({ id: query.marker }).first('id');
         if (!marker) throw new Fault('not-found', 'page.unknown_marker', `The marker ${query.marker} names no checkpoint.`);
-        list.whereRaw(`(??, id) ${forward} (select ??, id from checkpoints where id = ?)`, [sort.key, sort.key, query.marker]);
+        void list.whereRaw(`(??, id) ${forward} (select ??, id from checkpoints where id = ?)`, [
+          sort.key,
+          sort.key,
+          query.marker,
+        ]);
       }
       const rows: CheckpointRow[] = await list
         .orderBy([

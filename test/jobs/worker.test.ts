@@ -1,6 +1,5 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { systemClock } from '../../src/base/clock.ts';
+import { sleep, systemClock } from '../../src/base/clock.ts';
 import { Fault } from '../../src/base/faults.ts';
 import { newId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -68,7 +67,7 @@ async function ended(id: string): Promise<string> {
   for (;;) {
     const operation = await operations.get(id);
     if (operation && operation.state !== 'queued' && operation.state !== 'running') return operation.state;
-    await wait(20);
+    await sleep(20);
   }
 }
 
@@ -84,7 +83,7 @@ describe('a worker', () => {
     await start(
       flow('ordered', async (s, run) => {
         order.push(`begin ${s.number}`);
-        if (s.number === 1) await wait(50);
+        if (s.number === 1) await sleep(50);
         order.push(`end ${s.number}`);
         return { saw: [...run.steps.values()].filter((other) => other.state === 'done').map((other) => other.number) };
       }),
@@ -108,7 +107,7 @@ describe('a worker', () => {
         async (s) => {
           ran.push(s.number);
           if (s.number === 0) throw new Fault('invalid', 'test.broken', 'The disk is missing.', { help: 'Plug it in.' });
-          if (s.number === 1) await wait(80);
+          if (s.number === 1) await sleep(80);
           return undefined;
         },
         (ending) => {
@@ -148,13 +147,19 @@ describe('a worker', () => {
     await createWorkerStore(database.knex).register({ id: dead, host: 'gone', pid: 1 });
     const id = newId();
     await database.knex.transaction((trx) =>
-      operations.create({ id, kind: 'resumed', subject: 'test:resumed', input: {}, steps: [step(0, []), step(1, [0]), step(2, [1])] }, trx),
+      operations.create(
+        { id, kind: 'resumed', subject: 'test:resumed', input: {}, steps: [step(0, []), step(1, [0]), step(2, [1])] },
+        trx,
+      ),
     );
     const claim = await operations.claim(id, dead);
     if (!claim) throw new Error('not claimed');
     await operations.endStep(claim, 0, { state: 'done', outcome: null, error: null });
     // Its session is gone (it never had one), and its last heartbeat was a while ago.
-    await database.knex('workers').where({ id: dead }).update({ heartbeat_at: database.knex.raw("now() - interval '5 seconds'") });
+    await database
+      .knex('workers')
+      .where({ id: dead })
+      .update({ heartbeat_at: database.knex.raw("now() - interval '5 seconds'") });
 
     expect(await ended(id)).toBe('succeeded');
     expect(ran).toEqual([1, 2]);
@@ -167,12 +172,13 @@ describe('a worker', () => {
     let runs = 0;
     const slow = flow('stopped', async (_step, run) => {
       runs++;
-      if (runs === 1) await new Promise((_resolve, reject) => run.signal.addEventListener('abort', () => reject(run.signal.reason)));
+      if (runs === 1)
+        await new Promise((_resolve, reject) => run.signal.addEventListener('abort', () => reject(run.signal.reason)));
       return undefined;
     });
     await start(slow);
     const id = await enqueue('stopped', [step(0, [])]);
-    while (runs === 0) await wait(10);
+    while (runs === 0) await sleep(10);
     await running.pop()?.stop();
     expect((await operations.get(id))?.state).toBe('queued');
     await start(slow);

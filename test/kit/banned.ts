@@ -32,11 +32,6 @@ const bans: readonly Ban[] = [
     except: /^src\/base\/clock\.ts$/,
     matches: (node, source) => isSleepByHand(node, source) || isImportOfSleep(node),
   },
-  {
-    why: 'chance comes from node:crypto; jitter between retries alone may be cheap',
-    except: /^src\/base\/retry\.ts$/,
-    matches: (node, source) => isAccess(node, source, ['Math.random']),
-  },
 ];
 
 /** `path:line: reason` for everything in the file that the house does not allow. */

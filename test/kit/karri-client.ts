@@ -75,7 +75,7 @@ export interface NewApiRestore {
 }
 
 /** An answer that is not 200: `status` and the text of the fault. */
-export class ApiError extends Error {
+class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: number;
   constructor(status: number, message: string) {
