@@ -133,10 +133,6 @@ function listOwnFolders(config: Config, registry: Registry, log: Log, providers:
   return [join(config.stateDir, 'postgres'), join(config.stateDir, 'scratch'), config.providersDir, ...banks];
 }
 
-export function createContext(
-  config: Config,
-  log: Log,
-  own: Pick<PluginContext, 'resolvePath' | 'ownFolders'>,
-): PluginContext {
-  return { log, readEnvironment: config.readEnvironment, volumeRoots: config.volumeRoots, ...own };
+export function createContext(config: Config, log: Log, own: Pick<PluginContext, 'resolvePath' | 'ownFolders'>): PluginContext {
+  return { log, readEnvironment: config.readEnvironment, volumeRoots: config.volumeRoots, namedVolumes: config.volumes, ...own };
 }

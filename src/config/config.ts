@@ -30,8 +30,10 @@ export interface Settings {
   readonly maxLimit: number;
 }
 
+/** No two have the same name and type. */
 export interface NamedVolume {
   readonly name: string;
+  /** Absolute. */
   readonly path: string;
   readonly type: 'Host::Directory' | 'Host::Block';
 }

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Fault } from '../base/faults.ts';
 import { parseChecked } from './check.ts';
-import type { Config, SettingOrigin, Settings } from './config.ts';
+import type { Config, NamedVolume, SettingOrigin, Settings } from './config.ts';
 import { refuseOpenSecret } from './secrets.ts';
 import { bad, configVariable, type Setting, settingNames, settings } from './settings.ts';
 
@@ -20,7 +20,8 @@ const fileSchema = Type.Object(
       Type.Array(
         Type.Object(
           {
-            name: Type.String({ minLength: 1, maxLength: 255 }),
+            // One entry of a folder that a listing would show: a restore may make a volume of this name.
+            name: Type.String({ minLength: 1, maxLength: 200, pattern: '^[^/.\\u0000][^/\\u0000]*$' }),
             path: Type.String({ minLength: 1 }),
             type: Type.Union([Type.Literal('Host::Directory'), Type.Literal('Host::Block')]),
           },
@@ -91,6 +92,7 @@ export function readConfig(overrides: Environment = {}, environment: Environment
     maxLimit: read('maxLimit', stateDir),
   };
   refuseUnsafe(values, origins, file);
+  refuseTwins(content.volumes ?? [], file);
 
   const absolute = (path: string): string => resolve(fileFolder, path);
   const hooks = Object.entries(content.hooks ?? {}).map(([name, { command, timeout_seconds }]) => {
@@ -178,6 +180,24 @@ function refuseUnsafe(
   }
   const hasSecret = settingNames.some((name) => settings[name].isSecret && origins[name].from === 'file');
   if (file !== undefined && hasSecret) refuseOpenSecret(file);
+}
+
+/** The id of a named volume is made from its type and name, so two of them would be one. */
+function refuseTwins(volumes: readonly NamedVolume[], file: string | undefined): void {
+  for (const [index, { name, type }] of volumes.entries()) {
+    const first = volumes.findIndex((other) => other.name === name && other.type === type);
+    if (first === index) continue;
+    const field = `volumes.${index}`;
+    throw new Fault(
+      'invalid',
+      'config.duplicate_volume',
+      `${file}: ${field} has the name and type of volumes.${first}: ${name} (${type}).`,
+      {
+        details: { field },
+        help: 'Give each volume of one type its own name: its id is made from it.',
+      },
+    );
+  }
 }
 
 function isLoopback(host: string): boolean {

@@ -4,6 +4,15 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import type { Protectable } from './protectable.ts';
 import type { Protection, ProtectionSchemas } from './protection.ts';
 
+/** A volume that the operator named because it lies outside the roots. */
+export interface NamedVolume {
+  readonly name: string;
+  /** Absolute. */
+  readonly path: string;
+  /** `Host::Directory`, …: each plugin takes those of its own type. */
+  readonly type: string;
+}
+
 /** What every plugin is given when it is opened. */
 export interface PluginContext {
   readonly log: Log;
@@ -13,6 +22,8 @@ export interface PluginContext {
   readEnvironment(name: string): string | undefined;
   /** The folders whose entries are this host's volumes (`KARRI_VOLUMES_DIR` first); absolute. */
   readonly volumeRoots: readonly string[];
+  /** No two have the same name and type. */
+  readonly namedVolumes: readonly NamedVolume[];
   /** Folders that Karri itself writes: its database, its scratch space, the banks on this host. No volume may hold one or lie in one. Absolute. */
   readonly ownFolders: readonly string[];
 }

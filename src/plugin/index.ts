@@ -26,6 +26,7 @@ export {
   defineBankPlugin,
   defineProtectablePlugin,
   defineProtectionPlugin,
+  type NamedVolume,
   type Plugin,
   type PluginContext,
   type ProtectablePlugin,

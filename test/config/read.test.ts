@@ -119,6 +119,18 @@ describe('readConfig', () => {
     expect(config.plugins).toEqual(['@me/karri-plugin']);
   });
 
+  test('two volumes of one type with one name are refused, by their place in the list', () => {
+    const volume = (name: string, type: string): string => `{ name: ${name}, path: /srv/${name}, type: '${type}' }`;
+    const read = (...volumes: string[]) => withFile(`volumes: [ ${volumes.join(', ')} ]`);
+    expect(read(volume('a', 'Host::Block'), volume('a', 'Host::Directory')).volumes).toHaveLength(2);
+    expect(() => read(volume('a', 'Host::Block'), volume('b', 'Host::Block'), volume('a', 'Host::Block'))).toThrow(
+      expect.objectContaining({
+        code: 'config.duplicate_volume',
+        message: expect.stringContaining('volumes.2 has the name and type of volumes.0: a (Host::Block)'),
+      }),
+    );
+  });
+
   test.each([
     ['KARRI_PORT', '70000', 'a whole number from 0 to 65535'],
     ['KARRI_PORT', '80a', 'a whole number'],
@@ -148,6 +160,8 @@ describe('readConfig', () => {
     ['hooks: { a: { command: [] } }', 'hooks.a.command'],
     ['hooks: { a: { command: [x], shell: true } }', 'hooks.a.shell'],
     ['volumes: [ { name: a, path: b, type: OS::Cinder::Volume } ]', 'volumes.0.type'],
+    ["volumes: [ { name: a/b, path: b, type: 'Host::Block' } ]", 'volumes.0.name'],
+    ["volumes: [ { name: .a, path: b, type: 'Host::Block' } ]", 'volumes.0.name'],
     ['port: [1]', 'port'],
     ['- a', 'the file'],
   ])('a file with `%s` is refused, naming %s', (text, field) => {

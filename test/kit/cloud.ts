@@ -1,9 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { Type } from 'typebox';
-import { systemClock } from '../../src/base/clock.ts';
+import { sleep, systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createCheckpointStore } from '../../src/db/checkpoint-store.ts';
 import { createOperationLogStore } from '../../src/db/operation-log-store.ts';
@@ -46,6 +45,7 @@ const context: PluginContext = {
   resolvePath: (path) => path,
   readEnvironment: () => undefined,
   volumeRoots: [],
+  namedVolumes: [],
   ownFolders: [],
 };
 
@@ -123,7 +123,7 @@ export async function openTestCloud(options: {
     for (;;) {
       const value = await read();
       if (over(value)) return value;
-      await wait(30);
+      await sleep(30);
     }
   };
 

@@ -1,7 +1,7 @@
 import type { Json } from '../../src/base/canonical-json.ts';
 import { newId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
-import type { ProtectablePlugin, ProtectionPlugin } from '../../src/plugin/define.ts';
+import type { NamedVolume, ProtectablePlugin, ProtectionPlugin } from '../../src/plugin/define.ts';
 import type { Resource } from '../../src/plugin/protectable.ts';
 import type { OperationCall, Protection, RestoreCall } from '../../src/plugin/protection.ts';
 import { type FakeMover, makeFakeMover } from './fake-mover.ts';
@@ -10,7 +10,7 @@ import { pluginContext } from './plugin-context.ts';
 
 export interface BenchOptions {
   readonly config?: unknown;
-  readonly protectableConfig?: unknown;
+  readonly namedVolumes?: readonly NamedVolume[];
   readonly ownFolders?: readonly string[];
   readonly roots?: readonly string[];
 }
@@ -40,11 +40,11 @@ export async function openProtectionBench(
   plugin: ProtectionPlugin,
   protectable: ProtectablePlugin,
   host: TestHost,
-  { config = {}, protectableConfig = {}, ownFolders = [], roots = [host.first, host.second] }: BenchOptions = {},
+  { config = {}, namedVolumes = [], ownFolders = [], roots = [host.first, host.second] }: BenchOptions = {},
 ): Promise<ProtectionBench> {
-  const context = pluginContext(roots, ownFolders);
+  const context = pluginContext(roots, ownFolders, silentLog, namedVolumes);
   const protection = await plugin.open(config, context);
-  const volumes = await protectable.open(protectableConfig, context);
+  const volumes = await protectable.open({}, context);
   const mover = await makeFakeMover(host.folder);
 
   const call = (resource: Resource, parameters: Record<string, string> = {}): OperationCall => ({

@@ -16,6 +16,6 @@ test('an operator who misspells a member of a host plugin is told which there ar
   const opening = createRegistry(builtInPlugins).getProtection('host-block').open({ mountpoints: [] }, pluginContext([]));
   await expect(opening).rejects.toMatchObject({
     code: 'plugin.bad_config',
-    help: 'Allowed members: volumes (optional), mount_points (optional).',
+    help: 'Allowed members: mount_points (optional).',
   });
 });

@@ -1,14 +1,13 @@
 import { defineProtectablePlugin, type Protectable, type ProtectablePlugin, type Resource, throwIfAborted } from 'karri/plugin';
 import { Type } from 'typebox';
-import { type HostType, namedVolumes } from './config.ts';
-import { createHostVolumes, type HostVolume } from './volumes.ts';
+import { createHostVolumes, type HostType, type HostVolume } from './volumes.ts';
 
-const configSchema = Type.Object({ volumes: Type.Optional(namedVolumes) });
+const configSchema = Type.Object({});
 
 /** Folders of the host Karri runs on. Volumes of the host belong to no project: whoever may use Karri here may protect them. */
 export const hostDirectoryProtectable = defineHostProtectable('Host::Directory', 'host-directory');
 
-/** Image files of the host Karri runs on, and block devices that the configuration names. */
+/** Image files of the host Karri runs on, and block devices that the operator names. */
 export const hostBlockProtectable = defineHostProtectable('Host::Block', 'host-block');
 
 function defineHostProtectable(type: HostType, name: string): ProtectablePlugin<typeof configSchema> {
@@ -17,8 +16,8 @@ function defineHostProtectable(type: HostType, name: string): ProtectablePlugin<
     type,
     parentTypes: [],
     configSchema,
-    open: async (config, context): Promise<Protectable> => {
-      const volumes = createHostVolumes(type, config.volumes ?? [], context);
+    open: async (_config, context): Promise<Protectable> => {
+      const volumes = createHostVolumes(type, context);
       return {
         list: async ({ signal }) => {
           throwIfAborted(signal);

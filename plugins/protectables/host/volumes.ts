@@ -2,7 +2,6 @@ import type { BigIntStats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join, relative, resolve } from 'node:path';
 import { Fault, type Log, type PluginContext, uuidV5 } from 'karri/plugin';
-import type { HostType, NamedVolume } from './config.ts';
 import { findDeviceSize } from './device-size.ts';
 import { findRealPath, findRealPlace, hasCode, isWithin, overlaps } from './paths.ts';
 
@@ -10,6 +9,8 @@ import { findRealPath, findRealPlace, hasCode, isWithin, overlaps } from './path
 const namespace = '6d0f6b2e-3c1b-5e0a-9a3c-1f0e5b7c2d84';
 
 export const imageExtensions: readonly string[] = ['.img', '.raw', '.qcow2'];
+
+export type HostType = 'Host::Directory' | 'Host::Block';
 
 export interface HostVolume {
   readonly type: HostType;
@@ -53,12 +54,9 @@ interface Candidate {
   readonly root: string | null;
 }
 
-export function createHostVolumes(type: HostType, named: readonly NamedVolume[], context: PluginContext): HostVolumes {
+export function createHostVolumes(type: HostType, context: PluginContext): HostVolumes {
   const roots = [...new Set(context.volumeRoots.map((root) => resolve(root)))];
-  const ownNamed = named
-    .filter((volume) => volume.type === type)
-    .map((volume) => ({ ...volume, path: context.resolvePath(volume.path) }));
-  refuseTwins(type, ownNamed);
+  const ownNamed = context.namedVolumes.filter((volume) => volume.type === type);
 
   const listCandidates = async (): Promise<Candidate[]> => {
     const inRoots = await Promise.all(
@@ -223,15 +221,6 @@ function outside(path: string, realPath: string, roots: readonly string[]): Faul
       help: 'Move it into a root, or name its real path in the configuration.',
     },
   );
-}
-
-function refuseTwins(type: HostType, named: readonly NamedVolume[]): void {
-  const names = named.map((volume) => volume.name);
-  const twin = names.find((name, index) => names.indexOf(name) !== index);
-  if (twin === undefined) return;
-  throw new Fault('invalid', 'host.duplicate_volume', `The configuration names two volumes ${twin} of type ${type}.`, {
-    help: 'Give each its own name: the id is made from it.',
-  });
 }
 
 function compareText(a: string, b: string): number {

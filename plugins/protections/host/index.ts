@@ -9,8 +9,7 @@ import {
   type VerifyCall,
 } from 'karri/plugin';
 import { Type } from 'typebox';
-import { type HostType, namedVolumes } from '../../protectables/host/config.ts';
-import { createHostVolumes } from '../../protectables/host/volumes.ts';
+import { createHostVolumes, type HostType } from '../../protectables/host/volumes.ts';
 import { readPercent } from './parameters.ts';
 import { createProtectHooks } from './protect.ts';
 import { createRestoreHooks } from './restore.ts';
@@ -18,7 +17,6 @@ import { readSavedInfo } from './saved-info.ts';
 import { blockSchemas, directorySchemas } from './schemas.ts';
 
 const configSchema = Type.Object({
-  volumes: Type.Optional(namedVolumes),
   mount_points: Type.Optional(
     Type.Array(Type.String({ pattern: '^/' }), {
       description: 'Absolute paths of existing folders at which a restore may mount what it made.',
@@ -55,7 +53,7 @@ function defineHostProtection(name: string, type: HostType, schemas: ProtectionS
     schemas: { [type]: schemas },
     configSchema,
     open: async (config, context): Promise<Protection> => {
-      const volumes = createHostVolumes(type, config.volumes ?? [], context);
+      const volumes = createHostVolumes(type, context);
       return {
         protect: createProtectHooks(type, volumes),
         restore: createRestoreHooks({ type, volumes, mountPoints: config.mount_points ?? [] }),

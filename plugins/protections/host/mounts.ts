@@ -3,8 +3,8 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Fault } from 'karri/plugin';
-import type { HostType } from '../../protectables/host/config.ts';
 import { findRealPath, hasCode, isWithin } from '../../protectables/host/paths.ts';
+import type { HostType } from '../../protectables/host/volumes.ts';
 
 const mountTimeoutMs = 60_000;
 const toolPath = '/usr/sbin:/usr/bin:/sbin:/bin';

@@ -1,7 +1,6 @@
 import { open, stat } from 'node:fs/promises';
 import type { Hooks, Json, ProtectCall } from 'karri/plugin';
-import type { HostType } from '../../protectables/host/config.ts';
-import type { HostVolumes } from '../../protectables/host/volumes.ts';
+import type { HostType, HostVolumes } from '../../protectables/host/volumes.ts';
 import { fileFault } from './file-fault.ts';
 import { readPatterns } from './parameters.ts';
 import { type SavedInfo, toSavedInfo } from './saved-info.ts';

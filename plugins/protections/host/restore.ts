@@ -1,10 +1,9 @@
 import type { Stats } from 'node:fs';
 import { chmod, readdir, stat } from 'node:fs/promises';
 import { Fault, type Hooks, isFault, type Json, type RestoreCall, type Restored } from 'karri/plugin';
-import type { HostType } from '../../protectables/host/config.ts';
 import { findDeviceSize } from '../../protectables/host/device-size.ts';
 import { hasCode } from '../../protectables/host/paths.ts';
-import type { HostVolumes } from '../../protectables/host/volumes.ts';
+import type { HostType, HostVolumes } from '../../protectables/host/volumes.ts';
 import { fileFault } from './file-fault.ts';
 import { checkMount, mountVolume } from './mounts.ts';
 import { readText } from './parameters.ts';

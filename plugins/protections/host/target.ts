@@ -1,9 +1,8 @@
 import { lstat } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { Fault } from 'karri/plugin';
-import type { HostType } from '../../protectables/host/config.ts';
 import { findRealPath, findRealPlace, hasCode, isWithin } from '../../protectables/host/paths.ts';
-import { type HostVolumes, imageExtensions, isListedName } from '../../protectables/host/volumes.ts';
+import { type HostType, type HostVolumes, imageExtensions, isListedName } from '../../protectables/host/volumes.ts';
 import { type Parameters, readFlag, readText } from './parameters.ts';
 import type { SavedInfo } from './saved-info.ts';
 

@@ -1,8 +1,6 @@
-import { builtInPlugins } from '../../../plugins/index.ts';
 import { getProvider, readProviders } from '../../config/providers.ts';
 import { formatBankReport, probeBank } from '../../plugin/conformance/bank-probe.ts';
-import { loadPlugins } from '../../plugin/load.ts';
-import { createRegistry } from '../../plugin/registry.ts';
+import { createContext, createPluginRegistry } from '../build.ts';
 import { createLog } from '../log.ts';
 import { type Command, configOptions, configUsage, parse, readConfigFor, UsageError } from './command.ts';
 
@@ -17,14 +15,10 @@ export const bankCheck: Command = {
     if (wanted === undefined) throw new UsageError('Say which provider: its name or id.');
     const config = readConfigFor(streams, values);
     const { bank, resolvePath } = getProvider(await readProviders(config.providersDir, config.readEnvironment), wanted);
-    const registry = createRegistry([...builtInPlugins, ...(await loadPlugins(config.plugins))]);
-    const store = await registry.getBank(bank.plugin).open(bank.config, {
-      log: createLog({ level: 'warn', format: 'text', output: streams.err }),
-      resolvePath,
-      readEnvironment: config.readEnvironment,
-      volumeRoots: config.volumeRoots,
-      ownFolders: [],
-    });
+    const log = createLog({ level: 'warn', format: 'text', output: streams.err });
+    const registry = await createPluginRegistry(config);
+    const context = createContext(config, log, { resolvePath, ownFolders: [] });
+    const store = await registry.getBank(bank.plugin).open(bank.config, context);
     try {
       const report = await probeBank(store);
       streams.out.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : formatBankReport(report));

@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { hostBlockProtectable, hostDirectoryProtectable } from '../../../../plugins/protectables/host/index.ts';
-import type { Fault } from '../../../../src/base/faults.ts';
 import { type Log, silentLog } from '../../../../src/base/log.ts';
-import type { ProtectablePlugin } from '../../../../src/plugin/define.ts';
+import type { NamedVolume, ProtectablePlugin } from '../../../../src/plugin/define.ts';
 import type { Resource } from '../../../../src/plugin/protectable.ts';
 import { makeTestHost, type TestHost } from '../../../kit/host-volumes.ts';
 import { pluginContext } from '../../../kit/plugin-context.ts';
@@ -22,15 +21,15 @@ afterEach(() => host.remove());
 interface Look {
   readonly roots?: readonly string[];
   readonly ownFolders?: readonly string[];
-  readonly config?: unknown;
+  readonly named?: readonly NamedVolume[];
   readonly log?: Log;
 }
 
 async function list(
   plugin: ProtectablePlugin,
-  { roots = [host.first, host.second], ownFolders = [], config = {}, log = silentLog }: Look = {},
+  { roots = [host.first, host.second], ownFolders = [], named = [], log = silentLog }: Look = {},
 ): Promise<Resource[]> {
-  const opened = await plugin.open(config, pluginContext(roots, ownFolders, log));
+  const opened = await plugin.open({}, pluginContext(roots, ownFolders, log, named));
   return opened.list(request);
 }
 
@@ -142,8 +141,7 @@ describe('ids', () => {
   test('tell equal names apart: in another root, of another type, named in the configuration', async () => {
     await mkdir(join(host.first, 'disk.img'));
     await mkdir(join(host.second, 'disk.img'));
-    const config = { volumes: [{ name: 'disk.img', path: host.outside, type: 'Host::Directory' }] };
-    const directories = await ids({ config });
+    const directories = await ids({ named: [{ name: 'disk.img', path: host.outside, type: 'Host::Directory' }] });
     await rm(join(host.first, 'disk.img'), { recursive: true });
     await writeFile(join(host.first, 'disk.img'), '');
     const all = [...directories, ...(await list(hostBlockProtectable)).map(({ id }) => id)];
@@ -163,39 +161,27 @@ describe('ids', () => {
 });
 
 describe('volumes named in the configuration', () => {
-  test('lie where they say, relative to the configuration or not, and each plugin takes its own', async () => {
+  test('lie where they say, and each plugin takes its own', async () => {
     await mkdir(join(host.outside, 'wiki'));
     await writeFile(join(host.outside, 'plain-file'), 'abc');
-    const config = {
-      volumes: [
-        { name: 'wiki', path: 'outside/wiki', type: 'Host::Directory' },
-        { name: 'data', path: join(host.outside, 'plain-file'), type: 'Host::Block' },
-      ],
-    };
-    const [wiki] = await list(hostDirectoryProtectable, { config });
+    const named = [
+      { name: 'wiki', path: join(host.outside, 'wiki'), type: 'Host::Directory' },
+      { name: 'data', path: join(host.outside, 'plain-file'), type: 'Host::Block' },
+    ];
+    const [wiki] = await list(hostDirectoryProtectable, { named });
     expect(wiki).toMatchObject({ name: 'wiki', extra_info: { root: null, path: join(host.outside, 'wiki') } });
-    const [data] = await list(hostBlockProtectable, { config });
+    const [data] = await list(hostBlockProtectable, { named });
     expect(data).toMatchObject({ name: 'data', extra_info: { root: null, size_bytes: 3 } });
   });
 
   test('that are absent, or of the wrong kind, are left out', async () => {
     await writeFile(join(host.outside, 'file'), '');
-    const config = {
-      volumes: [
-        { name: 'absent', path: join(host.outside, 'absent'), type: 'Host::Directory' },
-        { name: 'file', path: join(host.outside, 'file'), type: 'Host::Directory' },
-        { name: 'null', path: '/dev/null', type: 'Host::Block' },
-      ],
-    };
-    expect(await names(hostDirectoryProtectable, { config })).toEqual([]);
-    expect(await names(hostBlockProtectable, { config })).toEqual([]);
-  });
-
-  test('need names of their own', async () => {
-    const volume = { name: 'twice', path: '/srv', type: 'Host::Directory' };
-    const opening = list(hostDirectoryProtectable, { config: { volumes: [volume, volume] } });
-    await expect(opening).rejects.toSatisfy(
-      (fault: Fault) => fault.code === 'host.duplicate_volume' && fault.message.includes('twice'),
-    );
+    const named = [
+      { name: 'absent', path: join(host.outside, 'absent'), type: 'Host::Directory' },
+      { name: 'file', path: join(host.outside, 'file'), type: 'Host::Directory' },
+      { name: 'null', path: '/dev/null', type: 'Host::Block' },
+    ];
+    expect(await names(hostDirectoryProtectable, { named })).toEqual([]);
+    expect(await names(hostBlockProtectable, { named })).toEqual([]);
   });
 });

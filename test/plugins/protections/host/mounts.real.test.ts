@@ -96,10 +96,8 @@ test('a block device that is named is listed with its size, protected, and writt
   await writeFile(backing, Buffer.alloc(1024 * 1024, 1));
   const device = (await run('losetup', ['-f', '--show', backing])).stdout.trim();
   try {
-    const volumes = { volumes: [{ name: 'loop', path: device, type: 'Host::Block' }] };
     const bench = await openProtectionBench(hostBlockProtection, hostBlockProtectable, host, {
-      config: volumes,
-      protectableConfig: volumes,
+      namedVolumes: [{ name: 'loop', path: device, type: 'Host::Block' }],
     });
     const resource = await bench.resource('loop');
     expect(resource.extra_info).toEqual({ root: null, path: device, size_bytes: 1024 * 1024 });

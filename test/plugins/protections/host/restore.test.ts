@@ -117,10 +117,8 @@ describe('where a restore goes', () => {
     const path = join(host.outside, 'wiki');
     await mkdir(path);
     await writeFile(join(path, 'page'), 'text');
-    const config = { volumes: [{ name: 'wiki', path, type: 'Host::Directory' }] };
     const bench = await openProtectionBench(hostDirectoryProtection, hostDirectoryProtectable, host, {
-      config,
-      protectableConfig: config,
+      namedVolumes: [{ name: 'wiki', path, type: 'Host::Directory' }],
     });
     const resource = await bench.resource('wiki');
     const saved = await bench.protect(resource);
