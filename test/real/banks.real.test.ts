@@ -71,7 +71,8 @@ async function testRealBank({ name, script, port, conditionalPut, objectLock }: 
       expect(left).toEqual([]);
     });
 
-    test.skipIf(!objectLock)('works in a bucket in which every object is locked when it is written', async () => {
+    const lockLaw = 'works in a bucket in which every object is locked when it is written';
+    test.skipIf(!objectLock)(objectLock ? lockLaw : `${lockLaw}: this server has no object lock`, async () => {
       const client = new S3Client({
         endpoint: server.endpoint,
         region: 'us-east-1',
