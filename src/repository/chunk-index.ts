@@ -1,5 +1,5 @@
-import { Fault, isFault } from '../base/faults.ts';
 import { MiB } from '../base/bytes.ts';
+import { Fault, isFault } from '../base/faults.ts';
 import { createLimit } from '../base/limit.ts';
 import type { Log } from '../base/log.ts';
 import type { ObjectStore } from '../storage/object-store.ts';

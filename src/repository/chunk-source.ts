@@ -48,6 +48,4 @@ export interface ChunkSource {
   batches(ids: Uint8Array, options: ReadOptions): AsyncIterable<BlockBatch>;
   /** Whether an index (or this process) knows where the chunk is. */
   has(id: Uint8Array): boolean;
-  /** Loads index objects that were written since; call before trusting `has` about another process's chunks. */
-  refresh(options: ReadOptions): Promise<void>;
 }

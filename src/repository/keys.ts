@@ -1,8 +1,8 @@
-import { createCipheriv, createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { Fault } from '../base/faults.ts';
 import type { Log } from '../base/log.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { joinParts, open, type RootKey, randomId, tagBytes } from './crypto.ts';
+import { joinParts, open, type RootKey, randomId, seal, tagBytes } from './crypto.ts';
 import { findSlot, keysPrefix, slotKey } from './layout.ts';
 
 /**
@@ -141,11 +141,13 @@ async function createRootKey(options: KeyRingOptions): Promise<void> {
   for (const slotId of [randomId(), randomId()]) {
     const head = slotHead();
     const nonce = randomBytes(12);
-    const cipher = createCipheriv('aes-256-gcm', options.providerKey, nonce);
-    cipher.setAAD(joinParts(head, options.projectId, keyId, slotId));
-    const sealed = cipher.update(secret);
-    cipher.final();
-    const body = Buffer.concat([head, nonce, sealed, cipher.getAuthTag()]);
+    const { sealed, tag } = seal(
+      Buffer.from(options.providerKey),
+      nonce,
+      joinParts(head, options.projectId, keyId, slotId),
+      secret,
+    );
+    const body = Buffer.concat([head, nonce, sealed, tag]);
     await options.store.put(slotKey(keyId, slotId), Buffer.concat([body, createHash('sha256').update(body).digest()]));
   }
 }

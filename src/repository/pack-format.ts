@@ -1,8 +1,7 @@
-import { createCipheriv } from 'node:crypto';
 import { MiB } from '../base/bytes.ts';
 import { maxChunkBytes } from './chunk-sink.ts';
-import { codecRaw, type Compressed, decompress } from './compression.ts';
-import { derivePackKey, open, type RootKey, randomId, tagBytes } from './crypto.ts';
+import { type Compressed, codecRaw, decompress } from './compression.ts';
+import { derivePackKey, open, type RootKey, randomId, seal, tagBytes } from './crypto.ts';
 import { freeBytes } from './free-bytes.ts';
 import type { KeyedHash } from './keyed-hash.ts';
 
@@ -19,20 +18,18 @@ import type { KeyedHash } from './keyed-hash.ts';
  * The nonce holds a part of a keyed hash of the plaintext, so that even a cloned machine that draws the same pack id does not
  * seal two different blocks under one nonce.
  */
-export const packTargetBytes = 16 * MiB;
+const packTargetBytes = 16 * MiB;
 export const solidBlockBytes = MiB;
-export const blockOverheadBytes = 1 + 12 + tagBytes;
+const blockOverheadBytes = 1 + 12 + tagBytes;
 const headMagic = Buffer.from('KARRIPK1');
 const footMagic = Buffer.from('KPCK');
 export const packFooterBytes = 32;
 const directoryNumber = 0xffffffff;
 /** What stays free for the directory: 40 bytes a chunk; a pack is closed before it could overflow. */
 const directoryRoomBytes = MiB;
-/** A pack is closed after the block that fills it, and takes the open solid block with it. */
-export const packBufferBytes =
+/** A pack is closed after the block that fills it, and takes the open solid block with it. Buffers have this size, readers refuse more. */
+export const maxPackBytes =
   packTargetBytes + maxChunkBytes + solidBlockBytes + 3 * blockOverheadBytes + directoryRoomBytes + packFooterBytes;
-/** Nobody's pack is larger: readers refuse more. */
-export const maxPackBytes = packBufferBytes;
 
 export interface BlockPlace {
   readonly offset: number;
@@ -51,7 +48,7 @@ export interface PackedBlock extends BlockPlace {
 }
 
 /** What the associated data of every block begins with; the block's offset and codec are filled in per block. */
-export function blockAssociated(projectId: string, packId: string): Buffer {
+function blockAssociated(projectId: string, packId: string): Buffer {
   const project = Buffer.from(projectId);
   const bytes = Buffer.alloc(5 + 16 + project.length);
   bytes.write(packId, 5, 'hex');
@@ -86,7 +83,7 @@ export class PackBuilder {
   #used = headMagic.length;
   #chunks = 0;
 
-  /** `buffer` has at least `packBufferBytes`. */
+  /** `buffer` has at least `maxPackBytes`. */
   constructor(root: RootKey, projectId: string, hash: KeyedHash, buffer: ArrayBuffer) {
     this.#root = root;
     this.#hash = hash;
@@ -135,13 +132,11 @@ export class PackBuilder {
     bytes.writeUInt8(codec, offset);
     bytes.writeUInt32LE(number, offset + 1);
     bytes.set(firstId.subarray(0, 8), offset + 5);
-    const cipher = createCipheriv('aes-256-gcm', this.#key, bytes.subarray(offset + 1, offset + 13));
-    cipher.setAAD(aim(this.#associated, offset, codec));
-    const ciphertext = cipher.update(payload);
-    cipher.final();
-    bytes.set(ciphertext, offset + 13);
-    freeBytes(ciphertext);
-    bytes.set(cipher.getAuthTag(), offset + 13 + payload.length);
+    const nonce = bytes.subarray(offset + 1, offset + 13);
+    const { sealed, tag } = seal(this.#key, nonce, aim(this.#associated, offset, codec), payload);
+    bytes.set(sealed, offset + 13);
+    bytes.set(tag, offset + 13 + sealed.length);
+    freeBytes(sealed);
     const length = payload.length + blockOverheadBytes;
     this.#used += length;
     return { offset, length };

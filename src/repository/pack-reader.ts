@@ -2,8 +2,8 @@ import { KiB, MiB } from '../base/bytes.ts';
 import { isFault } from '../base/faults.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { ChunkIndex } from './chunk-index.ts';
-import type { ChunkPlace } from './chunk-table.ts';
 import { type BlockBatch, batchTransfer, type ChunkSource, type ReadOptions } from './chunk-source.ts';
+import type { ChunkPlace } from './chunk-table.ts';
 import type { PackEntry } from './index-format.ts';
 import { packKey } from './layout.ts';
 import { packDamaged } from './open-batch.ts';
@@ -47,10 +47,6 @@ export class PackReader implements ChunkSource {
 
   has(id: Uint8Array): boolean {
     return this.#index.has(id);
-  }
-
-  refresh({ signal }: ReadOptions): Promise<void> {
-    return this.#index.refresh(signal);
   }
 
   async fetch(ids: Uint8Array, { signal }: ReadOptions): Promise<Buffer[]> {

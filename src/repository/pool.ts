@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import { Fault } from '../base/faults.ts';
 import { throwIfAborted } from '../base/abort.ts';
+import { Fault } from '../base/faults.ts';
 import type { SinkCounters } from './chunk-sink.ts';
 import type { KeyRing } from './keys.ts';
 import type { Task } from './task.ts';
@@ -98,10 +98,8 @@ export class Pool {
     for (const { worker } of this.#threads) post(worker, { type: 'grow', generation });
   }
 
-  async close(): Promise<void> {
-    this.#break(new Fault('cancelled', 'repository.closed', 'The repository was closed.'));
-    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
-    for (const { emptied } of this.#threads) emptied.close();
+  close(): Promise<void> {
+    return this.#break(new Fault('cancelled', 'repository.closed', 'The repository was closed.'));
   }
 
   #enqueue(message: Job['message'], options: PoolRunOptions, start: (job: Job) => void): Promise<TaskResult<unknown>> {
@@ -171,7 +169,7 @@ export class Pool {
         },
       );
       reject(fault);
-      this.#break(fault);
+      void this.#break(fault);
     });
     return thread;
   }
@@ -199,10 +197,14 @@ export class Pool {
     Atomics.notify(emptiedCount, 0);
   }
 
-  #break(fault: Fault): void {
-    this.#broken ??= fault;
+  /** Runs settle only when their threads are gone: whoever waits for one closes files that it may still be writing to. */
+  async #break(fault: Fault): Promise<void> {
+    if (this.#broken) return;
+    this.#broken = fault;
     for (const job of this.#waiting.splice(0)) job.reject(fault);
-    for (const { jobs } of this.#threads) {
+    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
+    for (const { emptied, jobs } of this.#threads) {
+      emptied.close();
       for (const job of jobs.values()) job.reject(fault);
       jobs.clear();
     }

@@ -7,8 +7,8 @@ import type { Repository, RepositoryOptions } from './contract.ts';
 import type { RepositoryCore } from './core.ts';
 import { maxObjectBytes, openObject, sealObject } from './crypto.ts';
 import { openKeyRing } from './keys.ts';
-import { decodeDirectory } from './pack-format.ts';
 import { packKey } from './layout.ts';
+import { decodeDirectory } from './pack-format.ts';
 import { PackReader } from './pack-reader.ts';
 import { Pool, type PoolOptions } from './pool.ts';
 import { Session, type SessionHost } from './session.ts';
@@ -70,8 +70,16 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
   const parts = { ...options, core, index, snapshots };
 
   return {
-    writeVolume: (input, writeOptions) => writeVolume(core, clock, input, writeOptions),
-    writeTree: (input, writeOptions) => writeTree(core, input, writeOptions),
+    async writeVolume(input, writeOptions) {
+      throwIfAborted(writeOptions.signal);
+      await index.refresh(writeOptions.signal); // what others have stored since need not be stored again
+      return writeVolume(core, clock, input, writeOptions);
+    },
+    async writeTree(input, writeOptions) {
+      throwIfAborted(writeOptions.signal);
+      await index.refresh(writeOptions.signal);
+      return writeTree(core, input, writeOptions, clock);
+    },
     async restoreVolume(id, target, transfer) {
       throwIfAborted(transfer.signal);
       return restoreVolume(core, await snapshots.get(id, transfer.signal), target, transfer);

@@ -136,7 +136,7 @@ export class Session implements WriteSession {
 }
 
 /** The promise, or the signal's reason as soon as it fires; the promise itself goes on. */
-export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = (): void => reject(toFault(signal.reason));

@@ -1,5 +1,5 @@
-import type { BlockBatch } from './chunk-source.ts';
 import type { ChunkId, ChunkSink } from './chunk-sink.ts';
+import type { BlockBatch } from './chunk-source.ts';
 
 /**
  * A named piece of synchronous work for a worker thread. The main thread passes the task object to `run`, only its name,

@@ -1,5 +1,5 @@
-import type { Json } from '../base/canonical-json.ts';
 import { KiB } from '../base/bytes.ts';
+import type { Json } from '../base/canonical-json.ts';
 import { Fault } from '../base/faults.ts';
 import type { SnapshotRecord } from './snapshot-record.ts';
 

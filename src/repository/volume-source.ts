@@ -1,5 +1,5 @@
-import { type FileHandle, open, readFile } from 'node:fs/promises';
 import type { BigIntStats } from 'node:fs';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import type { Json } from '../base/canonical-json.ts';
 import { Fault } from '../base/faults.ts';
 import { fileFault } from './file-faults.ts';
@@ -47,8 +47,8 @@ const settledNs = 2_000_000_000n;
  * change could go unseen.
  */
 export function identifySource({ stats }: OpenVolume, nowMs: number): Json {
-  const latest = stats.mtimeNs > stats.ctimeNs ? stats.mtimeNs : stats.ctimeNs;
-  if (!stats.isFile() || latest + settledNs > BigInt(nowMs) * 1_000_000n) return null;
+  const settled = BigInt(nowMs) * 1_000_000n - settledNs;
+  if (!stats.isFile() || stats.mtimeNs > settled || stats.ctimeNs > settled) return null;
   return {
     device: String(stats.dev),
     inode: String(stats.ino),

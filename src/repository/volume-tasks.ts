@@ -1,8 +1,8 @@
 import { readSync, writeSync } from 'node:fs';
 import { MiB } from '../base/bytes.ts';
 import { Fault } from '../base/faults.ts';
-import type { BlockBatch } from './chunk-source.ts';
 import type { Level } from './chunk-sink.ts';
+import type { BlockBatch } from './chunk-source.ts';
 import { fileFault } from './file-faults.ts';
 import { loadPosix } from './posix.ts';
 import type { AnyTask, Task, WorkerContext } from './task.ts';

@@ -1,9 +1,8 @@
 import { canonicalJson, type Json } from '../base/canonical-json.ts';
 import type { Clock } from '../base/clock.ts';
-import { throwIfAborted } from '../base/abort.ts';
 import { Fault, isFault } from '../base/faults.ts';
-import type { ChunkSource } from './chunk-source.ts';
 import type { Level } from './chunk-sink.ts';
+import type { ChunkSource } from './chunk-source.ts';
 import type { Extent, SnapshotSummary, VolumeInput, WriteOptions } from './contract.ts';
 import type { RepositoryCore, WriteSession } from './core.ts';
 import { eachLimited } from './each-limited.ts';
@@ -67,8 +66,6 @@ export async function writeVolume(
   input: VolumeInput,
   options: WriteOptions,
 ): Promise<SnapshotSummary> {
-  throwIfAborted(options.signal);
-  await core.source.refresh(options);
   const session = core.openSession(options);
   try {
     const record =

@@ -5,7 +5,7 @@ import { ChunkTable } from './chunk-table.ts';
 import { deriveKey, type RootKey } from './crypto.ts';
 import { type KeyedHash, openKeyedHash } from './keyed-hash.ts';
 import { openBatch, openPack } from './open-batch.ts';
-import { type FinishedPack, packBufferBytes } from './pack-format.ts';
+import { type FinishedPack, maxPackBytes } from './pack-format.ts';
 import type { WorkerContext } from './task.ts';
 import { encodeFault, type FromWorker, type ToWorker, type WorkerSetup } from './wire.ts';
 import { WorkerSink } from './worker-sink.ts';
@@ -97,7 +97,7 @@ function takeBuffer(): ArrayBuffer {
     else if (back !== undefined) return back.message;
     if (buffersMade < buffersPerThread) {
       buffersMade++;
-      return new ArrayBuffer(packBufferBytes);
+      return new ArrayBuffer(maxPackBytes);
     }
     throwIfAborted();
     // A short wait, as the cancel flag lives elsewhere.

@@ -7,7 +7,7 @@ import { openObject, type RootKey, sealObject } from '../../src/repository/crypt
 import { decodeIndex, encodeIndex } from '../../src/repository/index-format.ts';
 import { openKeyedHash } from '../../src/repository/keyed-hash.ts';
 import { openPack } from '../../src/repository/open-batch.ts';
-import { decodeDirectory, PackBuilder, packBufferBytes, parseFooter } from '../../src/repository/pack-format.ts';
+import { decodeDirectory, maxPackBytes, PackBuilder, parseFooter } from '../../src/repository/pack-format.ts';
 import { decodeLeaf, emptySlots, encodeLeaf } from '../../src/repository/volume-map.ts';
 import { createMemoryStore } from '../../src/storage/memory-store.ts';
 import { withRepository } from '../kit/repositories.ts';
@@ -88,7 +88,7 @@ describe('sealed objects', () => {
 describe('packs', () => {
   const chunks = ['one', 'two', 'three'].map((text) => Buffer.from(text.repeat(100)));
   const pack = (() => {
-    const builder = new PackBuilder(root, projectId, hash, new ArrayBuffer(packBufferBytes));
+    const builder = new PackBuilder(root, projectId, hash, new ArrayBuffer(maxPackBytes));
     for (const chunk of chunks)
       builder.add(compress(chunk, 'fast'), chunk.length, [{ id: hash.digest(chunk), offset: 0, length: chunk.length }]);
     const joined = Buffer.concat(chunks);
