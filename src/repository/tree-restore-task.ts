@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs';
 import type { BlockBatch } from './chunk-source.ts';
 import { fileFault } from './file-faults.ts';
 import type { Task } from './task.ts';
@@ -143,3 +143,15 @@ function* unpackPlaces({ places, ids }: CheckPlacesInput): Generator<Place> {
     };
   }
 }
+
+/** In a worker thread, as a large tree takes its time; by the system's own names, as they need not be UTF-8. */
+export const removeFolderTask: Task<string, void> = {
+  name: 'tree.remove-folder',
+  run(path) {
+    try {
+      rmSync(path, { recursive: true, force: true });
+    } catch (error) {
+      throw fileFault(error, 'remove', path);
+    }
+  },
+};

@@ -108,6 +108,6 @@ test('any tree, changed in any way between two writes, comes back as it was', as
       }
       rmSync(source, { recursive: true });
     }),
-    { numRuns: 40, seed },
+    { numRuns: 20, seed },
   );
 });
