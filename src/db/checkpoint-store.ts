@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
-import { Fault } from '../base/faults.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
-import type { Page, PageQuery } from '../model/page.ts';
+import type { Page, PageQuery, SortKey } from '../model/page.ts';
+import { type Condition, type ListShape, listRows } from './paging.ts';
 
 /** A checkpoint as the catalogue keeps it. */
 export interface CatalogueEntry {
@@ -27,7 +27,10 @@ export interface CheckpointStore {
   get(id: string): Promise<CatalogueEntry | undefined>;
   /** As `get`, and nobody else changes it before the transaction ends. */
   lock(id: string, trx: Knex.Transaction): Promise<CatalogueEntry | undefined>;
-  /** Deleted ones are left out. Sorted by `created_at`, `id` or `status`. @throws {Fault} not-found `page.unknown_marker` */
+  /**
+   * Deleted ones are left out. Sort keys that are no column and `offset` are passed over, as Karbor does it.
+   * @throws {Fault} not-found `page.unknown_marker`
+   */
   list(query: CheckpointListQuery): Promise<Page<Checkpoint>>;
   listGenerations(providerId: string, projectId: string): Promise<Map<string, { generation: number; published: boolean }>>;
   remove(ids: readonly string[]): Promise<void>;
@@ -46,6 +49,20 @@ const fromRow = ({ document, generation, published }: CheckpointRow): CatalogueE
   generation,
   published,
 });
+
+const shape: ListShape = {
+  table: 'checkpoints',
+  noun: 'checkpoint',
+  softDeleted: false,
+  unknownFilter: 'ignored',
+  columns: {
+    id: { column: 'id', kind: 'uuid' },
+    project_id: { column: 'project_id', kind: 'text' },
+    plan_id: { column: 'plan_id', kind: 'uuid' },
+    status: { column: 'status', kind: 'text' },
+    created_at: { column: 'created_at', kind: 'time' },
+  },
+};
 
 export function createCheckpointStore(knex: Knex): CheckpointStore {
   const first = async (query: Knex.QueryBuilder): Promise<CatalogueEntry | undefined> => {
@@ -80,32 +97,8 @@ export function createCheckpointStore(knex: Knex): CheckpointStore {
     lock: (id, trx) => first(trx('checkpoints').where({ id }).forUpdate()),
 
     async list(query) {
-      const list = knex('checkpoints').where({ provider_id: query.providerId }).whereNot('status', 'deleted');
-      if (query.projectId !== undefined) void list.where({ project_id: query.projectId });
-      if (query.planId !== undefined) void list.where({ plan_id: query.planId });
-      if (query.from !== undefined) void list.where('created_at', '>=', new Date(query.from));
-      if (query.until !== undefined) void list.where('created_at', '<', new Date(query.until));
-      const sort = query.sort.find(({ key }) => key === 'created_at' || key === 'status') ?? {
-        key: 'created_at',
-        direction: 'desc',
-      };
-      const forward = sort.direction === 'asc' ? '>' : '<';
-      if (query.marker !== undefined) {
-        const marker = await knex('checkpoints').where({ id: query.marker }).first('id');
-        if (!marker) throw new Fault('not-found', 'page.unknown_marker', `The marker ${query.marker} names no checkpoint.`);
-        void list.whereRaw(`(??, id) ${forward} (select ??, id from checkpoints where id = ?)`, [
-          sort.key,
-          sort.key,
-          query.marker,
-        ]);
-      }
-      const rows: CheckpointRow[] = await list
-        .orderBy([
-          { column: sort.key, order: sort.direction },
-          { column: 'id', order: sort.direction },
-        ])
-        .limit(query.limit)
-        .select('document', 'generation', 'published');
+      const page = { ...query, sort: meaningful(query.sort), offset: 0 };
+      const rows = await listRows<CheckpointRow>(knex, shape, page, conditionsOf(query));
       return { items: rows.map((row) => row.document) };
     },
 
@@ -122,4 +115,23 @@ export function createCheckpointStore(knex: Knex): CheckpointStore {
         .delete();
     },
   };
+}
+
+/** The keys that are columns; an id behind one that is none was only to break its ties. */
+function meaningful(sort: readonly SortKey[]): readonly SortKey[] {
+  const known = sort.filter(({ key }) => Object.hasOwn(shape.columns, key));
+  const kept = known.length === sort.length ? known : known.filter(({ key }) => key !== 'id');
+  return kept.length > 0 ? kept : [{ key: 'created_at', direction: 'desc' }];
+}
+
+/** Worded as the indexes of the catalogue are. */
+function conditionsOf({ providerId, planId, from, until }: CheckpointListQuery): Condition[] {
+  const conditions: Condition[] = [
+    { sql: 'provider_id = ?', values: [providerId] },
+    { sql: "status <> 'deleted'", values: [] },
+  ];
+  if (planId !== undefined) conditions.push({ sql: 'plan_id = ?', values: [planId] });
+  if (from !== undefined) conditions.push({ sql: 'created_at >= ?', values: [new Date(from)] });
+  if (until !== undefined) conditions.push({ sql: 'created_at < ?', values: [new Date(until)] });
+  return conditions;
 }

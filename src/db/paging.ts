@@ -29,21 +29,26 @@ interface Term extends ListColumn {
 }
 
 /** A piece of SQL with `??` for names and `?` for values, in their order. */
-interface Condition {
+export interface Condition {
   readonly sql: string;
   readonly values: readonly unknown[];
 }
 
 /**
- * One page. It begins behind the marker's own place in the order, not behind a count of rows, so that with an index
+ * One page of what also meets `conditions`. It begins behind the marker's own place in the order, not behind a count of rows, so that with an index
  * any page costs what the first does. The marker may have been deleted meanwhile: one can page and delete.
  * @throws invalid `page.bad_sort`, `db.bad_pattern`; not-found `page.unknown_marker`
  */
-export async function listRows<Row>(knex: Knex, shape: ListShape, page: PageQuery): Promise<Row[]> {
+export async function listRows<Row>(
+  knex: Knex,
+  shape: ListShape,
+  page: PageQuery,
+  conditions: readonly Condition[] = [],
+): Promise<Row[]> {
   const terms = sortTerms(shape, page.sort);
   const ofProject = page.projectId === undefined ? {} : { project_id: page.projectId };
-  const conditions: Condition[] = Object.entries(page.filters).map(([key, value]) => filter(shape, key, value));
-  if (shape.softDeleted) conditions.push(isNull('deleted_at'));
+  const wanted: Condition[] = Object.entries(page.filters).map(([key, value]) => filter(shape, key, value));
+  if (shape.softDeleted) wanted.push(isNull('deleted_at'));
   if (page.marker !== undefined) {
     const columns = terms.map(({ column }) => column);
     const marker: Record<string, unknown> | undefined = isUuidLike(page.marker)
@@ -56,9 +61,9 @@ export async function listRows<Row>(knex: Knex, shape: ListShape, page: PageQuer
         help: 'Give the id of the last item of the page before.',
       });
     }
-    conditions.push(behind(terms, marker));
+    wanted.push(behind(terms, marker));
   }
-  const { sql, values } = all(conditions);
+  const { sql, values } = all([...conditions, ...wanted]);
   const rows: unknown = await knex(shape.table)
     .where(ofProject)
     .whereRaw(sql, [...values] as Knex.RawBinding[])
