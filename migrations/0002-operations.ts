@@ -18,12 +18,15 @@ export async function up(knex: Knex): Promise<void> {
   await knex.raw(
     "create index checkpoints_by_project on checkpoints (provider_id, project_id, created_at desc, id desc) where status <> 'deleted'",
   );
-  await knex.raw("create index checkpoints_by_plan on checkpoints (provider_id, plan_id, created_at desc, id desc) where status <> 'deleted'");
+  await knex.raw(
+    "create index checkpoints_by_plan on checkpoints (provider_id, plan_id, created_at desc, id desc) where status <> 'deleted'",
+  );
 
   await knex.schema.createTable('workers', (table) => {
     table.uuid('id').primary();
     table.specificType('lock_number', 'integer').notNullable().unique();
-    table.text('host').notNullable();
+    // Where it runs: one state folder of one machine, which its lock keeps to one process at a time.
+    table.text('seat').notNullable().unique();
     table.integer('pid').notNullable();
     table.timestamp('started_at', { useTz: true }).notNullable().defaultTo(knex.fn.now());
     table.timestamp('heartbeat_at', { useTz: true }).notNullable().defaultTo(knex.fn.now());
@@ -64,12 +67,4 @@ export async function up(knex: Knex): Promise<void> {
     table.timestamp('ended_at', { useTz: true });
     table.primary(['operation_id', 'number']);
   });
-}
-
-export async function down(knex: Knex): Promise<void> {
-  await knex.schema.dropTable('steps');
-  await knex.schema.dropTable('operations');
-  await knex.raw('drop sequence worker_lock_number');
-  await knex.schema.dropTable('workers');
-  await knex.schema.dropTable('checkpoints');
 }

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import type { Knex } from 'knex';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -20,13 +21,17 @@ export interface ListeningApi extends Running {
 /** What a stopping worker waits for running operations before it hands them back. */
 const stopGraceMs = 10_000;
 
-export function startWorkerRole(house: House, options: { knex: Knex; databaseUrl: string; config: Config; clock: Clock; log: Log }): Promise<Running> {
+export function startWorkerRole(
+  house: House,
+  options: { knex: Knex; databaseUrl: string; config: Config; clock: Clock; log: Log },
+): Promise<Running> {
   return startWorker({
     knex: options.knex,
     connectionString: options.databaseUrl,
     queue: house.deps.queue,
     operations: house.deps.operations,
     workers: createWorkerStore(options.knex),
+    seat: `${hostname()}:${options.config.stateDir}`,
     flows: createFlows(house.deps),
     concurrency: options.config.workerConcurrency,
     stopGraceMs,

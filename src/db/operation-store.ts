@@ -40,7 +40,10 @@ export interface Claim {
 }
 
 export interface OperationStore {
-  create(operation: { id: string; kind: string; subject: string; input: unknown; steps: readonly NewStep[] }, trx: Knex.Transaction): Promise<void>;
+  create(
+    operation: { id: string; kind: string; subject: string; input: unknown; steps: readonly NewStep[] },
+    trx: Knex.Transaction,
+  ): Promise<void>;
   get(id: string): Promise<OperationRecord | undefined>;
   /** The newest operation of each subject that has one. */
   findNewest(subjects: readonly string[]): Promise<OperationRecord[]>;
@@ -56,7 +59,11 @@ export interface OperationStore {
   endStep(claim: Claim, number: number, end: { state: StepState; outcome: Json | null; error: string | null }): Promise<boolean>;
   reportProgress(claim: Claim, progress: Json): Promise<boolean>;
   /** Ends the operation inside the caller's transaction; false when the claim was no longer ours, and then the caller must roll back. */
-  end(claim: Claim, end: { state: OperationState; error: string | null; progress: Json | null }, trx: Knex.Transaction): Promise<boolean>;
+  end(
+    claim: Claim,
+    end: { state: OperationState; error: string | null; progress: Json | null },
+    trx: Knex.Transaction,
+  ): Promise<boolean>;
   /** Is the claim still ours? Ask before a write that the database cannot fence. */
   holds(claim: Claim): Promise<boolean>;
 }
@@ -100,7 +107,9 @@ export function createOperationStore(knex: Knex): OperationStore {
     },
 
     async get(id) {
-      const row: OperationRow | undefined = await knex('operations').where({ id }).first([...columns]);
+      const row: OperationRow | undefined = await knex('operations')
+        .where({ id })
+        .first([...columns]);
       return row && fromRow(row);
     },
 
@@ -150,7 +159,11 @@ export function createOperationStore(knex: Knex): OperationStore {
     },
 
     async listOrphans() {
-      const rows = await knex('operations').whereIn('state', ['queued', 'running']).whereNull('owner').orderBy('created_at').select('id');
+      const rows = await knex('operations')
+        .whereIn('state', ['queued', 'running'])
+        .whereNull('owner')
+        .orderBy('created_at')
+        .select('id');
       return rows.map((row) => row.id);
     },
 
@@ -180,7 +193,11 @@ export function createOperationStore(knex: Knex): OperationStore {
     },
 
     async reportProgress(claim, progress) {
-      return (await knex('operations').where(claimed(claim)).update({ progress: JSON.stringify(progress) })) > 0;
+      return (
+        (await knex('operations')
+          .where(claimed(claim))
+          .update({ progress: JSON.stringify(progress) })) > 0
+      );
     },
 
     async end(claim, { state, error, progress }, trx) {

@@ -4,8 +4,11 @@ import type { Knex } from 'knex';
 const lockNamespace = 0x6b617272; // "karr"
 
 export interface WorkerStore {
-  /** Registers this process and gives the number whose advisory lock it must hold. */
-  register(worker: { id: string; host: string; pid: number }): Promise<number>;
+  /**
+   * Registers this process and gives the number whose advisory lock it must hold. `seat` is where only one worker can be at a
+   * time: whoever is still written down there is dead, and what it had begun is free at once.
+   */
+  register(worker: { id: string; seat: string; pid: number }): Promise<number>;
   /** Says "I live"; false when somebody has declared this worker dead and removed it. */
   beat(id: string): Promise<boolean>;
   remove(id: string): Promise<void>;
@@ -18,12 +21,14 @@ export interface WorkerStore {
 
 export function createWorkerStore(knex: Knex): WorkerStore {
   return {
-    async register({ id, host, pid }) {
-      const answer = await knex.raw<{ rows: { lock_number: number }[] }>(
-        `insert into workers (id, host, pid, lock_number) values (?, ?, ?, nextval('worker_lock_number')) returning lock_number`,
-        [id, host, pid],
-      );
-      return answer.rows[0]?.lock_number ?? 0;
+    register({ id, seat, pid }) {
+      return knex.transaction(async (trx) => {
+        await trx('workers').where({ seat }).delete();
+        const rows: { lock_number: number }[] = await trx('workers')
+          .insert({ id, seat, pid, lock_number: trx.raw("nextval('worker_lock_number')") })
+          .returning('lock_number');
+        return rows[0]?.lock_number ?? 0;
+      });
     },
 
     async beat(id) {

@@ -106,7 +106,11 @@ async function carryOut(
           maxDelayMs: 10_000,
           signal,
           onRetry: (attempt, delayMs, error) =>
-            log.warn('The step failed and will be tried again.', { attempt, delayMs: Math.round(delayMs), error: faultText(error) }),
+            log.warn('The step failed and will be tried again.', {
+              attempt,
+              delayMs: Math.round(delayMs),
+              error: faultText(error),
+            }),
         },
       );
       await settle(step, 'done', outcome ?? null, null);

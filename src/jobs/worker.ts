@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import type { Knex } from 'knex';
 import cron from 'node-cron';
 import pg from 'pg';
@@ -29,6 +28,8 @@ export interface WorkerOptions {
   readonly queue: Queue;
   readonly operations: OperationStore;
   readonly workers: WorkerStore;
+  /** Names the one place at which there is never more than one worker, e.g. a machine's locked state folder. */
+  readonly seat: string;
   readonly flows: readonly Flow[];
   readonly concurrency: number;
   /** How long a worker that is told to stop waits for what runs before it hands it back. */
@@ -79,9 +80,13 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       for (const id of orphans) await queue.announce(id, trx);
     });
   };
-  const beat = cron.schedule('*/2 * * * * *', () => look().catch((error: unknown) => log.warn('The heartbeat failed.', { error: faultText(error) })), {
-    noOverlap: true,
-  });
+  const beat = cron.schedule(
+    '*/2 * * * * *',
+    () => look().catch((error: unknown) => log.warn('The heartbeat failed.', { error: faultText(error) })),
+    {
+      noOverlap: true,
+    },
+  );
   await look();
 
   await queue.consume(options.concurrency, async (operationId) => {
@@ -101,7 +106,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       await Promise.race([Promise.allSettled(running), sleep(options.stopGraceMs, ended.signal).catch(() => undefined)]);
       // A timer left behind would keep the process up for the rest of it.
       ended.abort();
-      stop.abort(new Fault('cancelled', 'jobs.worker_stopped', 'This worker is stopping; the operation goes on when one starts.'));
+      stop.abort(
+        new Fault('cancelled', 'jobs.worker_stopped', 'This worker is stopping; the operation goes on when one starts.'),
+      );
       await Promise.allSettled(running);
       await beat.stop();
       await life.close();
@@ -116,7 +123,7 @@ interface Life {
 }
 
 /** Registers the worker and keeps the session that proves it alive; begins a new life when the database was away or has given it up. */
-async function openLife({ workers, connectionString, log }: WorkerOptions): Promise<Life> {
+async function openLife({ workers, connectionString, seat, log }: WorkerOptions): Promise<Life> {
   let id = '';
   let session: pg.Client | undefined;
 
@@ -129,7 +136,7 @@ async function openLife({ workers, connectionString, log }: WorkerOptions): Prom
     await client.connect();
     // A new id each time: operations claimed in the old life are no longer ours, and their next commit will say so.
     id = newId();
-    await client.query(workerLockQuery(await workers.register({ id, host: hostname(), pid: process.pid })));
+    await client.query(workerLockQuery(await workers.register({ id, seat, pid: process.pid })));
     session = client;
   };
   await begin();

@@ -46,6 +46,10 @@ async function enqueue(kind: string, steps: readonly NewStep[]): Promise<string>
 }
 
 async function start(...flows: Flow[]): Promise<void> {
+  await startAt(newId(), ...flows);
+}
+
+async function startAt(seat: string, ...flows: Flow[]): Promise<void> {
   queue = await openQueue({ connectionString: database.url, log: silentLog });
   running.push(
     await startWorker({
@@ -54,6 +58,7 @@ async function start(...flows: Flow[]): Promise<void> {
       queue,
       operations,
       workers: createWorkerStore(database.knex),
+      seat,
       flows,
       concurrency: 2,
       stopGraceMs: 200,
@@ -144,7 +149,7 @@ describe('a worker', () => {
       }),
     );
     const dead = newId();
-    await createWorkerStore(database.knex).register({ id: dead, host: 'gone', pid: 1 });
+    await createWorkerStore(database.knex).register({ id: dead, seat: 'gone', pid: 1 });
     const id = newId();
     await database.knex.transaction((trx) =>
       operations.create(
@@ -166,6 +171,24 @@ describe('a worker', () => {
     // And the dead one, should it wake up, can commit nothing.
     expect(await operations.endStep(claim, 1, { state: 'failed', outcome: null, error: 'late' })).toBe(false);
     expect(await operations.holds(claim)).toBe(false);
+  });
+
+  test('goes on at once with what its predecessor at the same seat had begun', async () => {
+    const seat = newId();
+    const dead = newId();
+    await createWorkerStore(database.knex).register({ id: dead, seat, pid: 1 });
+    const id = newId();
+    await database.knex.transaction((trx) =>
+      operations.create({ id, kind: 'inherited', subject: 'test:inherited', input: {}, steps: [step(0, [])] }, trx),
+    );
+    expect(await operations.claim(id, dead)).toBeDefined();
+    // Its heartbeat is fresh: without the seat it would count as alive for seconds.
+    await startAt(
+      seat,
+      flow('inherited', async () => undefined),
+    );
+    expect(await database.knex('workers').where({ id: dead })).toEqual([]);
+    expect(await ended(id)).toBe('succeeded');
   });
 
   test('hands back what it cannot end in time, and the next one ends it', async () => {
@@ -194,8 +217,8 @@ test('a worker that has lost its claim commits nothing and says nothing', async 
   );
   const workers = createWorkerStore(database.knex);
   const [first, second] = [newId(), newId()];
-  await workers.register({ id: first, host: 'a', pid: 1 });
-  await workers.register({ id: second, host: 'b', pid: 2 });
+  await workers.register({ id: first, seat: 'a', pid: 1 });
+  await workers.register({ id: second, seat: 'b', pid: 2 });
   const claim = await operations.claim(id, first);
   if (!claim) throw new Error('not claimed');
 

@@ -112,6 +112,7 @@ export async function openTestCloud(options: {
     queue,
     operations: deps.operations,
     workers: createWorkerStore(knex),
+    seat: scratchFolder,
     flows: createFlows(deps),
     concurrency: 2,
     stopGraceMs: 1000,
