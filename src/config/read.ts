@@ -5,10 +5,9 @@ import { type Static, Type } from 'typebox';
 import { Fault } from '../base/faults.ts';
 import { parseChecked } from './check.ts';
 import type { Config, NamedVolume, SettingOrigin, Settings } from './config.ts';
+import { type Environment, readEnvironment } from './environment.ts';
 import { refuseOpenSecret } from './secrets.ts';
 import { bad, configVariable, type Setting, settingNames, settings } from './settings.ts';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 const scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
 const fileSchema = Type.Object(
@@ -48,11 +47,6 @@ const fileSchema = Type.Object(
 type ConfigFile = Static<typeof fileSchema>;
 
 const defaultHookTimeoutSeconds = 60;
-
-/** The environment of this process, as it is now; nothing else asks for it. */
-export function readEnvironment(): Environment {
-  return { ...process.env };
-}
 
 /**
  * What the environment says wins over the file, the file over the defaults;

@@ -2,7 +2,8 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Environment, readConfig } from '../../src/config/read.ts';
+import type { Environment } from '../../src/config/environment.ts';
+import { readConfig } from '../../src/config/read.ts';
 import { settings } from '../../src/config/settings.ts';
 import { settingsTable, showConfig } from '../../src/config/show.ts';
 

@@ -2,7 +2,8 @@ import { getProvider, readProviders } from '../../config/providers.ts';
 import { formatBankReport, probeBank } from '../../plugin/conformance/bank-probe.ts';
 import { createContext, createPluginRegistry } from '../build.ts';
 import { createLog } from '../log.ts';
-import { type Command, configOptions, configUsage, parse, readConfigFor, UsageError } from './command.ts';
+import { type Command, parse, UsageError } from './command.ts';
+import { configOptions, configUsage, readConfigFor } from './config-options.ts';
 
 const options = { ...configOptions, json: { type: 'boolean' } } as const;
 

@@ -1,11 +1,11 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import type { Config } from '../../config/config.ts';
-import { type Environment, readConfig } from '../../config/read.ts';
+import type { Environment } from '../../config/environment.ts';
 
 /** Where a command writes to; standard output and error but in tests. */
 export interface Streams {
   readonly out: { write(text: string): unknown };
-  readonly err: { write(text: string): unknown };
+  /** On a terminal a line that shows how far it is may be drawn over and over. */
+  readonly err: { write(text: string): unknown; readonly isTTY?: boolean };
   readonly environment: Environment;
 }
 
@@ -30,17 +30,4 @@ export function parse<Options extends ParseArgsOptionsConfig>(args: readonly str
     if (error instanceof TypeError) throw new UsageError(error.message);
     throw error;
   }
-}
-
-/** Options of every command that reads the configuration. */
-export const configOptions = { config: { type: 'string' }, 'state-dir': { type: 'string' } } as const;
-
-export const configUsage = '[--config FILE] [--state-dir DIR]';
-
-export function readConfigFor(
-  streams: Streams,
-  values: { readonly config?: string | undefined; readonly 'state-dir'?: string | undefined },
-  overrides: Environment = {},
-): Config {
-  return readConfig({ KARRI_CONFIG: values.config, KARRI_STATE_DIR: values['state-dir'], ...overrides }, streams.environment);
 }

@@ -1,5 +1,6 @@
 import { showConfig } from '../../config/show.ts';
-import { type Command, configOptions, configUsage, parse, readConfigFor } from './command.ts';
+import { type Command, parse } from './command.ts';
+import { configOptions, configUsage, readConfigFor } from './config-options.ts';
 
 export const configShow: Command = {
   usage: `config show ${configUsage}`,

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { readEnvironment } from '../../config/read.ts';
+import { readEnvironment } from '../../config/environment.ts';
 import { runCommand } from './run.ts';
 
 process.exitCode = await runCommand(process.argv.slice(2), {

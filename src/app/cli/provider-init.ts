@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { initProvider } from '../../config/init-provider.ts';
-import { type Command, configOptions, configUsage, parse, readConfigFor, UsageError } from './command.ts';
+import { type Command, parse, UsageError } from './command.ts';
+import { configOptions, configUsage, readConfigFor } from './config-options.ts';
 
 const options = {
   ...configOptions,

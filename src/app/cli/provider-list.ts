@@ -1,5 +1,6 @@
 import { readProviders } from '../../config/providers.ts';
-import { type Command, configOptions, configUsage, parse, readConfigFor } from './command.ts';
+import { type Command, parse } from './command.ts';
+import { configOptions, configUsage, readConfigFor } from './config-options.ts';
 
 export const providerList: Command = {
   usage: `provider list ${configUsage}`,

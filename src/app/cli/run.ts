@@ -8,6 +8,10 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'provider init': async () => (await import('./provider-init.ts')).providerInit,
   'provider list': async () => (await import('./provider-list.ts')).providerList,
   'bank check': async () => (await import('./bank-check.ts')).bankCheck,
+  backup: async () => (await import('./backup.ts')).backup,
+  snapshots: async () => (await import('./snapshots.ts')).snapshots,
+  restore: async () => (await import('./restore.ts')).restore,
+  check: async () => (await import('./check.ts')).check,
   openapi: async () => (await import('./openapi.ts')).openapi,
 };
 

@@ -1,4 +1,5 @@
-import { type Command, configOptions, configUsage, parse, readConfigFor } from './command.ts';
+import { type Command, parse } from './command.ts';
+import { configOptions, configUsage, readConfigFor } from './config-options.ts';
 
 const options = { ...configOptions, host: { type: 'string' }, port: { type: 'string' }, roles: { type: 'string' } } as const;
 

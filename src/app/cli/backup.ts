@@ -1,0 +1,86 @@
+import { readFileSync, statSync } from 'node:fs';
+import { relative, resolve } from 'node:path';
+import { Fault } from '../../base/faults.ts';
+import type { Extent, VolumeInput } from '../../repository/contract.ts';
+import { type Command, parse, UsageError } from './command.ts';
+import { bankOptions, bankUsage, withLocalRepository } from './local-repository.ts';
+import { reportTransfer, startTransfer } from './transfer.ts';
+
+const options = {
+  ...bankOptions,
+  init: { type: 'boolean', default: false },
+  fast: { type: 'boolean', default: false },
+  'read-everything': { type: 'boolean', default: false },
+  since: { type: 'string' },
+  changed: { type: 'string' },
+} as const;
+
+export const backup: Command = {
+  usage: `backup PATH ${bankUsage} [--init] [--fast] [--read-everything] [--since SNAPSHOT --changed FILE]`,
+  summary:
+    'put a folder, an image or a device into a bank, without a service; --init makes key and repository, FILE lists what changed: [[offset, length], …]',
+  async run(args, streams) {
+    const { values, positionals } = parse(args, options, 1);
+    if (positionals[0] === undefined) throw new UsageError('Say what to back up: a folder, an image file or a device.');
+    const path = resolve(positionals[0]);
+    const changed = readChanged(values);
+    refuseBankInside(path, values.bank);
+    const transfer = startTransfer(streams, values.json);
+    return withLocalRepository(values, streams, { init: values.init }, async ({ open, signal }) => {
+      const repository = await open();
+      const writeOptions = {
+        subject: `path:${path}`,
+        level: values.fast ? 'fast' : 'default',
+        readEverything: values['read-everything'],
+        signal,
+        onProgress: transfer.update,
+      } as const;
+      const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+      if (isFolder && changed !== undefined) throw new UsageError('--changed belongs to an image or a device, not to a folder.');
+      const summary = isFolder
+        ? await repository.writeTree({ path }, writeOptions)
+        : await repository.writeVolume({ path, ...changed }, writeOptions);
+      reportTransfer(streams, transfer.end(), { verb: 'backed up', snapshot: summary.id, ...summary });
+      return 0;
+    });
+  },
+};
+
+interface ChangedValues {
+  readonly since?: string | undefined;
+  readonly changed?: string | undefined;
+}
+
+function readChanged({ since, changed }: ChangedValues): Pick<Extract<VolumeInput, { path: string }>, 'changed'> | undefined {
+  if (since === undefined && changed === undefined) return undefined;
+  if (since === undefined || changed === undefined) throw new UsageError('--since and --changed go together.');
+  const content: unknown = JSON.parse(readFileSync(changed, 'utf8'));
+  if (!Array.isArray(content)) throw badList(changed);
+  return { changed: { since, extents: content.map((entry) => readExtent(entry, changed)) } };
+}
+
+function readExtent(entry: unknown, file: string): Extent {
+  const [offset, length] = Array.isArray(entry) && entry.length === 2 ? (entry as unknown[]) : [];
+  if (!isCount(offset) || !isCount(length)) throw badList(file);
+  return { offset, length };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function badList(file: string): Fault {
+  return new Fault('invalid', 'cli.bad_list', `${file} is no list of changed ranges.`, {
+    help: 'It must be JSON: [[offset, length], …] in bytes.',
+  });
+}
+
+/** A backup that reads what it writes would never end. */
+function refuseBankInside(path: string, bank: string | undefined): void {
+  if (bank === undefined || bank.startsWith('s3://')) return;
+  const below = relative(path, resolve(bank));
+  if (below !== '' && (below.startsWith('..') || resolve(below) === below)) return;
+  throw new Fault('invalid', 'cli.bank_inside', `The bank ${bank} lies in ${path} itself.`, {
+    help: 'Keep the bank outside of what is backed up.',
+  });
+}
