@@ -34,9 +34,18 @@ export interface ProtectableService {
   /** @throws invalid `protectable.unknown_type` */
   getType(type: string): ProtectableType;
   /** Ascending by id. `parameters` comes from the query. */
-  listInstances(caller: Caller, type: string, parameters?: Readonly<Record<string, unknown>>): Promise<readonly ProtectableInstance[]>;
+  listInstances(
+    caller: Caller,
+    type: string,
+    parameters?: Readonly<Record<string, unknown>>,
+  ): Promise<readonly ProtectableInstance[]>;
   /** @throws not-found `protectable.unknown_instance`; invalid `protectable.unknown_type` */
-  getInstance(caller: Caller, type: string, id: string, parameters?: Readonly<Record<string, unknown>>): Promise<ProtectableInstance>;
+  getInstance(
+    caller: Caller,
+    type: string,
+    id: string,
+    parameters?: Readonly<Record<string, unknown>>,
+  ): Promise<ProtectableInstance>;
 }
 
 export interface NewPlan {
@@ -75,8 +84,13 @@ export interface CheckpointQuery extends PageQuery {
 }
 
 export interface CheckpointService {
-  /** Answers as soon as the flow is stored and queued: status `protecting`. */
-  create(caller: Caller, providerId: string, planId: string, extraInfo: Readonly<Record<string, unknown>> | null): Promise<ShownCheckpoint>;
+  /** Answers as soon as the flow is stored and queued: status `protecting`. Unless `extraInfo` says who made it, `created_by` is `manual`. */
+  create(
+    caller: Caller,
+    providerId: string,
+    planId: string,
+    extraInfo: Readonly<Record<string, unknown>> | null,
+  ): Promise<ShownCheckpoint>;
   /** Everything the bank holds for the project, made here or elsewhere; deleted ones are left out. Newest first unless sorted otherwise. */
   list(caller: Caller, providerId: string, query: CheckpointQuery): Promise<Page<ShownCheckpoint>>;
   get(caller: Caller, providerId: string, id: string): Promise<ShownCheckpoint>;

@@ -41,9 +41,9 @@ export function addCheckpointRoutes(app: Api, protection: Protection, maxLimit: 
       },
     },
     async ({ caller, params, body: { checkpoint } }) => {
-      const extraInfo = { created_by: 'manual', ...checkpoint['extra-info'] };
-      const planId = canonicalUuid(checkpoint.plan_id);
-      const created = await checkpoints.create(caller, canonicalUuid(params.provider_id), planId, extraInfo);
+      const { plan_id: planId, 'extra-info': extraInfo } = checkpoint;
+      const providerId = canonicalUuid(params.provider_id);
+      const created = await checkpoints.create(caller, providerId, canonicalUuid(planId), extraInfo ?? null);
       return { checkpoint: toCheckpointJson(created) };
     },
   );
