@@ -67,7 +67,7 @@ export interface TreeTarget {
 
 export interface Restored {
   readonly sizeBytes: number;
-  /** Of the target, read back. Equal to the recorded one, or the call has thrown `mover.digest_differs`. */
+  /** Of the target, read back. Equal to the recorded one, or the call has thrown a `corrupt` fault. */
   readonly digest: string;
   readonly files?: number;
   readonly warnings: readonly string[];

@@ -34,7 +34,7 @@ function createFakeMover(folder: string): FakeMover {
   let damages: readonly string[] = [];
 
   const bytesOf = (snapshot: string): string => {
-    if (!written.has(snapshot)) throw new Fault('not-found', 'repository.snapshot_missing', `There is no snapshot ${snapshot}.`);
+    if (!written.has(snapshot)) throw new Fault('not-found', 'repository.snapshot_absent', `There is no snapshot ${snapshot}.`);
     return join(folder, snapshot);
   };
   const keep = async (kind: Written['kind'], path: string): Promise<Written> => {
@@ -94,24 +94,34 @@ function createFakeMover(folder: string): FakeMover {
       const from = bytesOf(snapshot);
       const standing = await stat(path).catch(() => undefined);
       if (!overwrite) {
-        if (standing) throw new Fault('conflict', 'mover.target_exists', `${path} exists.`);
+        if (standing) throw new Fault('conflict', 'repository.target_exists', `${path} exists.`);
         return restoreBeside(from, path);
       }
-      if (!standing) throw new Fault('not-found', 'mover.no_target', `${path} is not there.`);
       const bytes = await readFile(from);
       const file = await open(path, 'r+');
       try {
+        // A block device has no size that a stat would tell; writing beyond its end fails by itself.
+        if (standing?.isFile() && standing.size < bytes.length) {
+          throw new Fault(
+            'invalid',
+            'repository.target_too_small',
+            `${path} has ${standing.size} bytes; ${bytes.length} are needed.`,
+          );
+        }
         await file.write(bytes, 0, bytes.length, 0);
+        const { buffer } = await file.read(Buffer.alloc(bytes.length), 0, bytes.length, 0);
+        if (!buffer.equals(bytes)) throw new Fault('corrupt', 'repository.restore_differs', `${path} differs from ${snapshot}.`);
       } finally {
         await file.close();
       }
-      return { sizeBytes: bytes.length, digest: (await measure(from)).digest, warnings: [] };
+      const { digest } = await measure(from);
+      return { sizeBytes: bytes.length, digest, warnings: [] };
     },
     restoreTree: async (snapshot, { path }) => {
       calls.push({ call: 'restoreTree', snapshot, path });
       const from = bytesOf(snapshot);
       if ((await readdir(path).catch(() => [])).length > 0)
-        throw new Fault('conflict', 'mover.target_exists', `${path} is not empty.`);
+        throw new Fault('conflict', 'repository.target_not_empty', `${path} is not empty.`);
       return restoreBeside(from, path);
     },
     verify: async (snapshot, { percent }) => {

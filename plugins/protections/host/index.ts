@@ -6,6 +6,7 @@ import {
   type Protection,
   type ProtectionPlugin,
   type ProtectionSchemas,
+  type Resource,
   type VerifyCall,
 } from 'karri/plugin';
 import { Type } from 'typebox';
@@ -35,7 +36,8 @@ function defineHostProtection(name: string, type: HostType, schemas: ProtectionS
       const { snapshot } = readSavedInfo(call.saved, kind, call.resource);
       const percent = readPercent(call.parameters);
       const { readBytes, checkedBlobs, damages } = await call.mover.verify(snapshot, { percent });
-      if (damages.length > 0) throw damaged(call, damages);
+      const [first] = damages;
+      if (first !== undefined) throw damaged(call.resource, first, damages.length);
       return { percent, read_bytes: readBytes, checked_blobs: checkedBlobs };
     },
   };
@@ -65,11 +67,15 @@ function defineHostProtection(name: string, type: HostType, schemas: ProtectionS
   });
 }
 
-function damaged(call: VerifyCall, damages: readonly string[]): Fault {
-  const shown = damages.slice(0, 5).join('; ');
-  const more = damages.length > 5 ? ` (and ${damages.length - 5} more)` : '';
-  return new Fault('corrupt', 'host.damaged', `What the bank holds of ${call.resource.name} is damaged: ${shown}${more}.`, {
-    details: { damages: damages.length },
-    help: 'Take a new checkpoint now, and see to the bank; other checkpoints may share the damaged bytes.',
-  });
+function damaged({ type, id, name }: Resource, first: string, count: number): Fault {
+  const others = count > 1 ? `; ${count} damages in all` : '';
+  return new Fault(
+    'corrupt',
+    'host.verify_damaged',
+    `What the bank holds of ${name} (${type} ${id}) is damaged: ${first}${others}.`,
+    {
+      details: { damages: count },
+      help: 'Take a new checkpoint now, and see to the bank; other checkpoints may share the damaged bytes.',
+    },
+  );
 }

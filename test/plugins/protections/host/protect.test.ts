@@ -150,6 +150,28 @@ describe('a verify', () => {
     expect(await verify('12.5')).toMatchObject({ percent: 12.5, read_bytes: 125 });
   });
 
+  test('of damaged bytes is a corrupt fault that names the first damage and counts all', async () => {
+    const bench = await blocks();
+    const resource = await bench.resource('disk.img');
+    const saved = await bench.protect(resource);
+    const verifying = () => bench.protection.verify?.main?.({ ...bench.call(resource), saved });
+    const lines = ['packs/ab/cd: authentication failed', 'packs/ef/01: gone', 'chunk 7 cannot be had'];
+    bench.mover.damage(lines);
+    await expect(verifying()).rejects.toMatchObject({
+      kind: 'corrupt',
+      code: 'host.verify_damaged',
+      message: expect.stringMatching(/disk\.img .*packs\/ab\/cd: authentication failed; 3 damages in all/),
+      details: { damages: 3 },
+    });
+    bench.mover.damage(lines.slice(2));
+    await expect(verifying()).rejects.toMatchObject({
+      message: expect.stringMatching(/chunk 7 cannot be had\.$/),
+      details: { damages: 1 },
+    });
+    bench.mover.damage([]);
+    expect(await verifying()).toMatchObject({ percent: 100 });
+  });
+
   test.each(['0', '101', '-1', 'all', '1e1', '1.2.3', 'NaN'])('refuses %j percent', async (percent) => {
     await expect(verify(percent)).rejects.toMatchObject({ code: 'host.bad_parameter', details: { parameter: 'percent' } });
   });

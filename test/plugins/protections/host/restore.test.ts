@@ -237,9 +237,9 @@ describe('overwrite', () => {
   test('keeps the old directory until the new one is whole', async () => {
     const { bench, resource, saved } = await protectDirectory();
     await writeFile(join(host.first, 'database/newer'), 'rows of today');
-    bench.mover.failNextRestore(new Fault('corrupt', 'mover.digest_differs', 'It differs.'));
+    bench.mover.failNextRestore(new Fault('corrupt', 'repository.restore_differs', 'It differs.'));
     const { call } = bench.restoreCall(resource, saved, { overwrite: 'True' });
-    await expect(bench.protection.restore.main?.(call)).rejects.toMatchObject({ code: 'mover.digest_differs' });
+    await expect(bench.protection.restore.main?.(call)).rejects.toMatchObject({ code: 'repository.restore_differs' });
     expect(await readFile(join(host.first, 'database/newer'), 'utf8')).toBe('rows of today');
     await bench.protection.restore.abandon?.(call);
     expect(await rootEntries()).toEqual(['database']);
