@@ -19,8 +19,10 @@ export interface Posix {
   makeNode(path: Uint8Array, mode: number, rdev: bigint): void;
   /** The next byte of data (or of a hole) at or after the offset; undefined when there is none; 'unsupported' where files have no holes. */
   seek(fd: number, offset: number, to: 'data' | 'hole'): number | undefined | 'unsupported';
-  /** Everything written to the file system that holds the path is durable when this returns. */
+  /** Everything written to the file system that holds the path is durable when this returns; may take many seconds. */
   syncFilesystem(path: Uint8Array): void;
+  /** False where `syncFilesystem` reaches folders only, so that each file has to be made durable by itself. */
+  readonly syncsFiles: boolean;
 }
 
 export interface Xattr {
@@ -86,6 +88,7 @@ function createNativePosix(koffi: typeof import('koffi')): Posix {
 
   return {
     gaps: [],
+    syncsFiles: true,
     setTime(path, mtimeNs) {
       const rest = ((mtimeNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
       timespecs.writeBigInt64LE((mtimeNs - rest) / 1_000_000_000n, 16);
@@ -157,6 +160,7 @@ export function createPlainPosix(): Posix {
       'Times are set to the microsecond only (before 1970 to the millisecond) on this platform: the C library could not be loaded.',
       'FIFOs and device nodes cannot be made on this platform: the C library could not be loaded.',
     ],
+    syncsFiles: false,
     setTime(path, mtimeNs) {
       // node:fs takes a negative number for "now", a Date for what it says, but a Date knows milliseconds only.
       const time = mtimeNs < 0n ? new Date(Number(mtimeNs / 1_000_000n)) : Number(mtimeNs / 1000n) / 1e6;

@@ -4,6 +4,7 @@ import {
   constants,
   fchmodSync,
   fchownSync,
+  fsyncSync,
   ftruncateSync,
   lchownSync,
   openSync,
@@ -52,6 +53,7 @@ export function makeFile(
     fill(fd);
     if (context.setsOwners) fchownSync(fd, node.uid, node.gid);
     fchmodSync(fd, modeToSet(node, context.setsOwners));
+    if (!loadPosix().syncsFiles) fsyncSync(fd);
   } catch (error) {
     throw fileFault(error, 'write', place);
   } finally {

@@ -13,7 +13,7 @@ import { readRuns, type TreeNode } from './tree-node.ts';
 import { systemPath, type TreePath, treePathText } from './tree-path.ts';
 
 /** What was read back is not what the snapshot says. */
-export function digestDiffers(path: TreePath, what: string): Fault {
+function digestDiffers(path: TreePath, what: string): Fault {
   return new Fault(
     'corrupt',
     'repository.digest_differs',

@@ -165,7 +165,7 @@ export function dataRanges(fd: number, stat: BigIntStats): Extent[] {
 let scratch: Buffer | undefined;
 
 /** Chunks and stores one range of a file and gives the number of bytes that were there to read. */
-export function storeRange(
+function storeRange(
   fd: number,
   range: Extent,
   context: WorkerContext,

@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs';
 import type { BlockBatch } from './chunk-source.ts';
 import { fileFault } from './file-faults.ts';
+import { loadPosix } from './posix.ts';
 import type { Task } from './task.ts';
 import { type ApplyContext, makeFile, makeOther } from './tree-apply.ts';
 import { treeDamaged } from './tree-bytes.ts';
@@ -154,4 +155,10 @@ export const removeFolderTask: Task<string, void> = {
       throw fileFault(error, 'remove', path);
     }
   },
+};
+
+/** Makes everything that was written durable. In a worker thread, as the system may take many seconds for it. */
+export const syncFolderTask: Task<string, void> = {
+  name: 'tree.sync-folder',
+  run: (path) => loadPosix().syncFilesystem(Buffer.from(path)),
 };

@@ -16,7 +16,7 @@ import { bytePath, type TreePath } from './tree-path.ts';
 import { TreeReadBack } from './tree-read-back.ts';
 import { segmentIds } from './tree-reader.ts';
 import type { RestoreRun } from './tree-restore-run.ts';
-import { removeFolderTask } from './tree-restore-task.ts';
+import { removeFolderTask, syncFolderTask } from './tree-restore-task.ts';
 import { SegmentReader } from './tree-segments.ts';
 import { checkTarget, makePartial, putInPlace } from './tree-target.ts';
 import { Warnings } from './tree-warnings.ts';
@@ -46,7 +46,7 @@ export async function restoreTree(
     await fill.run();
     await new TreeReadBack(run).run();
     await finishFolders(run);
-    loadPosix().syncFilesystem(Buffer.from(partial));
+    await core.run(syncFolderTask, partial, { signal: options.signal });
     putInPlace(partial, path);
     return { sizeBytes: fill.sizeBytes, digest: snapshot.digest, files: fill.files, warnings: warnings.list() };
   } catch (error) {

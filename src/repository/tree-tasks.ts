@@ -1,7 +1,14 @@
 import type { AnyTask } from './task.ts';
 import { identifySegmentsTask, storeSegmentTask, treeDigestTask } from './tree-digest.ts';
 import { readFilesTask, readPieceTask, storeListsTask } from './tree-read-task.ts';
-import { checkNodesTask, checkPlacesTask, makeNodesTask, removeFolderTask, restoreBatchTask } from './tree-restore-task.ts';
+import {
+  checkNodesTask,
+  checkPlacesTask,
+  makeNodesTask,
+  removeFolderTask,
+  restoreBatchTask,
+  syncFolderTask,
+} from './tree-restore-task.ts';
 
 /** What worker threads can do for trees. */
 export const treeTasks: readonly AnyTask[] = [
@@ -16,4 +23,5 @@ export const treeTasks: readonly AnyTask[] = [
   checkNodesTask,
   checkPlacesTask,
   removeFolderTask,
+  syncFolderTask,
 ];

@@ -18,7 +18,7 @@ import { WorkWindow } from './tree-window.ts';
 const batchFiles = 256;
 const batchBytes = 4 * 1024 * 1024;
 /** Nodes that may wait for one before them, some 300 bytes each. */
-const maxWaiting = 50_000;
+const maxWaiting = 10_000;
 
 /** A node on its way into a segment; they go in tree order, whatever order files are read in. */
 interface Slot {

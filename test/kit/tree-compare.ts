@@ -32,8 +32,10 @@ export function compareTrees(expected: string, found: string, options: DescribeO
 }
 
 export function differences(expected: readonly string[], found: readonly string[]): string[] {
-  const missing = expected.filter((line) => !found.includes(line)).map((line) => `- ${line}`);
-  const surplus = found.filter((line) => !expected.includes(line)).map((line) => `+ ${line}`);
+  const isExpected = new Set(expected);
+  const isFound = new Set(found);
+  const missing = expected.filter((line) => !isFound.has(line)).map((line) => `- ${line}`);
+  const surplus = found.filter((line) => !isExpected.has(line)).map((line) => `+ ${line}`);
   return [...missing, ...surplus].sort((a, b) => (a.slice(2) < b.slice(2) ? -1 : 1));
 }
 

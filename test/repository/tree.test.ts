@@ -6,6 +6,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -76,6 +77,7 @@ describe('a tree', () => {
     }
     expect(steps.at(-1)?.doneBytes).toBe(written.sizeBytes);
     expect(readdirSync(folder).filter((name) => name.includes('.partial-'))).toEqual([]);
+    expect(await repository.verifySnapshot(written.id, 100, {})).toMatchObject({ damages: [] });
   });
 
   test('has the same digest wherever and however often it is written', async () => {
@@ -94,6 +96,17 @@ describe('a tree', () => {
     const written = await write();
     expect(written).toMatchObject({ files: 0, sizeBytes: 0 });
     mkdirSync(target);
+    await restore(written.id);
+    expect(compareTrees(source, target)).toEqual([]);
+  });
+
+  test('with more nodes than may wait behind a large file is complete', async () => {
+    writeFileSync(join(source, 'a large one'), createSeeded('holding up').bytes(140 << 20));
+    for (let i = 0; i < 12_000; i++) {
+      if (i % 1000 === 0) mkdirSync(join(source, `f${i / 1000}`));
+      symlinkSync('anywhere', join(source, `f${Math.floor(i / 1000)}`, `${i}`));
+    }
+    const written = await write();
     await restore(written.id);
     expect(compareTrees(source, target)).toEqual([]);
   });
