@@ -83,8 +83,7 @@ export class TreeWrite {
       this.#session.setTotal(this.#totalBytes);
       await setImmediate();
       throwIfAborted(this.#session.signal);
-      this.#window.throwFailure();
-      this.#large.throwFailure();
+      this.#throwFailure();
     }
     const { path, stat } = entry;
     let before = this.#parent.find(path);
@@ -108,6 +107,7 @@ export class TreeWrite {
     while (this.#slots.length > maxWaiting) {
       await this.#sendBatch();
       await Promise.race([this.#window.settled(), this.#large.settled()]);
+      this.#throwFailure();
       await this.#flush();
     }
   }
@@ -127,6 +127,11 @@ export class TreeWrite {
       segments: this.#segments.map(({ id }) => id),
       digest: await this.#session.run(treeDigestTask, { bareIds, keyId: this.#keyId }),
     };
+  }
+
+  #throwFailure(): void {
+    this.#window.throwFailure();
+    this.#large.throwFailure();
   }
 
   #findFirstName({ path, stat }: TreeEntry): TreePath | undefined {
