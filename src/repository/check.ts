@@ -10,6 +10,7 @@ import { eachLimited } from './each-limited.ts';
 import { readSlots } from './keys.ts';
 import { findId, packKey, packsPrefix, snapshotKey } from './layout.ts';
 import { maxPackBytes } from './pack-format.ts';
+import { ownBytes } from './pack-reader.ts';
 import { proveChunks, provePack } from './read-tasks.ts';
 import type { SnapshotRecord } from './snapshot-record.ts';
 import type { Snapshots } from './snapshots.ts';
@@ -165,7 +166,7 @@ async function provePacks(
   let readBytes = 0;
   await eachLimited(chosen, core.threads + 1, async ([packId, size]) => {
     const proof = async (): Promise<number> => {
-      const bytes = new Uint8Array(await store.get(packKey(packId), { maxBytes: maxPackBytes, signal }));
+      const bytes = ownBytes(await store.get(packKey(packId), { maxBytes: maxPackBytes, signal }));
       return core.run(provePack, { packId, bytes }, { signal, transfer: [bytes.buffer] });
     };
     const chunks = await orDamage(proof(), (fault) => note(packKey(packId), fault.message));

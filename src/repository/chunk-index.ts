@@ -52,14 +52,15 @@ export class ChunkIndex {
 
   private constructor(options: ChunkIndexOptions, expectedChunks: number) {
     this.#options = options;
-    this.generations = [createGeneration(2 * (expectedChunks + slackPerThread * options.threads))];
+    this.generations = [createGeneration(2 * expectedChunks + 4 * slackPerThread * options.threads)];
     this.table = new ChunkTable(this.generations);
   }
 
   static async open(options: ChunkIndexOptions): Promise<ChunkIndex> {
     let bytes = 0;
     for await (const { sizeBytes } of options.store.list(indexesPrefix)) bytes += sizeBytes;
-    const index = new ChunkIndex(options, Math.ceil(bytes / 56));
+    // A record has 56 bytes, some 40 once it is compressed.
+    const index = new ChunkIndex(options, Math.ceil(bytes / 40));
     await index.refresh(undefined);
     return index;
   }
@@ -113,7 +114,8 @@ export class ChunkIndex {
 
   /** The pack is durable: its chunks can be read, and belong into the next index object. */
   addPack(pack: NewPack): void {
-    this.#packs.set(pack.number, pack);
+    const { id, keyId, sizeBytes } = pack;
+    this.#packs.set(pack.number, { id, keyId, sizeBytes }); // not its chunks: those stay only until they are saved
     this.#numbersById.set(pack.id, pack.number);
     this.#unsaved.push(pack);
     this.#unsavedBytes += pack.sizeBytes;

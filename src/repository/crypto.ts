@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { Fault } from '../base/faults.ts';
 import { codecRaw, codecZstd, compress, decompress } from './compression.ts';
 
 /** One root key of a repository with what is derived from it once. */
@@ -84,6 +85,13 @@ export const maxObjectBytes = 64 * 1024 * 1024;
 export type ObjectKind = 'index' | 'snapshot' | `document:${string}`;
 
 export function sealObject(root: RootKey, projectId: string, kind: ObjectKind, name: string, plain: Uint8Array): Buffer {
+  if (plain.length > maxObjectBytes - objectHeaderBytes - tagBytes) {
+    throw new Fault(
+      'unsupported',
+      'repository.object_too_large',
+      `The ${kind} ${name} has ${plain.length} bytes; nobody could read it back.`,
+    );
+  }
   const { codec, payload } = compress(plain, 'default');
   const header = Buffer.alloc(objectHeaderBytes);
   objectMagic.copy(header);

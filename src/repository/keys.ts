@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { Fault } from '../base/faults.ts';
+import { Fault, isFault } from '../base/faults.ts';
 import type { Log } from '../base/log.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { joinParts, open, type RootKey, randomId, seal, tagBytes } from './crypto.ts';
@@ -93,7 +93,7 @@ export async function readSlots(
     const slot = findSlot(key);
     if (slot === undefined) continue;
     slots++;
-    const secret = openSlot(await options.store.get(key), slot.keyId, slot.slotId, options);
+    const secret = openSlot(await readSlot(options.store, key), slot.keyId, slot.slotId, options);
     if (secret === 'damaged') {
       damaged.push(key);
       options.log.warn('A key slot of the repository is damaged; put it back from a copy before the other ones are lost too.', {
@@ -102,6 +102,15 @@ export async function readSlots(
     } else if (secret !== undefined) keys.set(slot.keyId, { id: slot.keyId, secret });
   }
   return { slots, keys, damaged };
+}
+
+async function readSlot(store: ObjectStore, key: string): Promise<Buffer> {
+  try {
+    return await store.get(key, { maxBytes: 4096 });
+  } catch (error) {
+    if (isFault(error) && error.kind === 'corrupt') return Buffer.alloc(0); // no slot has that size
+    throw error;
+  }
 }
 
 /** The root key; undefined when another provider key sealed it, or it belongs elsewhere. */

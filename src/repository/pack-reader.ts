@@ -114,7 +114,7 @@ export class PackReader implements ChunkSource {
       if (isFault(error) && error.kind === 'corrupt') throw packDamaged(pack.id, error.message, error);
       throw error;
     });
-    return encodeBatch(pack, chunks, ids, offset, owned(bytes));
+    return encodeBatch(pack, chunks, ids, offset, ownBytes(bytes));
   }
 }
 
@@ -202,7 +202,7 @@ function increment(words: number[], at: number): void {
 }
 
 /** The bytes alone in a buffer that may be transferred; small ones come out of Node's shared pool and are copied. */
-function owned(bytes: Buffer): Uint8Array<ArrayBuffer> {
+export function ownBytes(bytes: Buffer): Uint8Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = bytes;
   if (buffer instanceof ArrayBuffer && byteOffset === 0 && buffer.byteLength === byteLength && byteLength > 64 * KiB)
     return new Uint8Array(buffer);

@@ -98,6 +98,12 @@ export class Pool {
     for (const { worker } of this.#threads) post(worker, { type: 'grow', generation });
   }
 
+  /** Has every thread give its empty pack buffers back to the system: nothing is being written just now. */
+  trim(): void {
+    if (this.#broken) return;
+    for (const { worker } of this.#threads) post(worker, { type: 'trim' });
+  }
+
   close(): Promise<void> {
     return this.#break(new Fault('cancelled', 'repository.closed', 'The repository was closed.'));
   }
@@ -130,7 +136,12 @@ export class Pool {
     const id = this.#nextId++;
     thread.jobs.set(id, job);
     thread.worker.ref();
-    post(thread.worker, { ...job.message, id, cancel: job.cancel }, job.transfer);
+    try {
+      post(thread.worker, { ...job.message, id, cancel: job.cancel }, job.transfer);
+    } catch (error) {
+      // An input that cannot be sent: the defect of one caller, not of the thread.
+      this.#settle(thread, id)?.reject(error);
+    }
   }
 
   #startThread(): Thread {
@@ -179,12 +190,17 @@ export class Pool {
       void this.#storePack(thread, message);
       return;
     }
-    const job = thread.jobs.get(message.id);
-    thread.jobs.delete(message.id);
-    if (thread.jobs.size === 0) thread.worker.unref();
+    const job = this.#settle(thread, message.id);
     if (message.type === 'done') job?.resolve({ output: message.output, counters: message.counters });
     else job?.reject(decodeFault(message.fault));
     this.#handOut();
+  }
+
+  #settle(thread: Thread, id: number): Job | undefined {
+    const job = thread.jobs.get(id);
+    thread.jobs.delete(id);
+    if (thread.jobs.size === 0) thread.worker.unref();
+    return job;
   }
 
   /** Puts the pack and gives its buffer back to the thread, which may be waiting for it in the middle of a task. */

@@ -51,7 +51,10 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
     settlePacks: packs.settle,
     saveIndex: (signal) => index.save(signal),
     saveSnapshot: (snapshot, figures, signal) => snapshots.save(snapshot, figures, signal),
-    onClose: (session) => void sessions.delete(session),
+    onClose(session) {
+      sessions.delete(session);
+      if (sessions.size === 0) pool.trim();
+    },
   };
   const core: RepositoryCore = {
     log,
@@ -134,8 +137,10 @@ function createPackStorer({ store, log }: RepositoryOptions, index: ChunkIndex, 
   const aborted = new AbortController();
 
   const storeOne: PoolOptions['storePack'] = async ({ number, id, keyId, buffer, sizeBytes, directory }) => {
-    const pack = { number, id, keyId, sizeBytes, blocks: decodeDirectory(Buffer.from(directory.buffer), sizeBytes) ?? [] };
+    const blocks = decodeDirectory(Buffer.from(directory.buffer), sizeBytes) ?? [];
+    const pack = { number, id, keyId, sizeBytes, blocks };
     try {
+      if (blocks.length === 0) throw new Fault('internal', 'repository.empty_pack', 'A worker made a pack that names no blocks.');
       await store.put(packKey(id), new Uint8Array(buffer, 0, sizeBytes), { ifAbsent: true, signal: aborted.signal });
     } catch (error) {
       index.dropPack(pack);

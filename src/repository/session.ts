@@ -1,5 +1,6 @@
 import { throwIfAborted } from '../base/abort.ts';
 import { Fault, isFault, toFault } from '../base/faults.ts';
+import { abortable } from './abortable.ts';
 import type { SinkCounters } from './chunk-sink.ts';
 import type { Progress } from './contract.ts';
 import type { SessionOptions, WriteSession } from './core.ts';
@@ -67,6 +68,8 @@ export class Session implements WriteSession {
     await abortable(this.#host.settlePacks(), this.signal);
     throwIfAborted(this.signal);
     this.packsSettled();
+    if (this.#notDurable.length > 0)
+      throw new Fault('internal', 'repository.pack_lost', 'A pack of this write was never stored.');
     this.#storedBytes += await this.#host.saveIndex(this.signal);
     const figures = { storedBytes: this.#storedBytes, reusedBytes: this.#reusedBytes };
     const { record, bytes } = await this.#host.saveSnapshot(snapshot, figures, this.signal);
@@ -133,14 +136,4 @@ export class Session implements WriteSession {
       this.#running.delete(run);
     }
   }
-}
-
-/** The promise, or the signal's reason as soon as it fires; the promise itself goes on. */
-function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(toFault(signal.reason));
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
-  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener('abort', onAbort));
 }

@@ -14,8 +14,8 @@ export const leafSpanBytes = slotBytes * slotsPerLeaf;
 const bitmapBytes = slotsPerLeaf / 8;
 const idBytes = 32;
 const zeroId = Buffer.alloc(idBytes);
-/** 256 TiB; the root of a larger one would not fit into a snapshot object. */
-const maxLeaves = 1 << 20;
+/** 128 TiB; the root of a larger one would not fit into a snapshot object. */
+const maxLeaves = 1 << 19;
 
 /** Ids of all slots of a leaf, 32 bytes each; all zero bytes for a zero slot. */
 export type LeafSlots = Buffer;
@@ -59,7 +59,7 @@ export function decodeLeaf(bytes: Buffer, slotCount: number, snapshotId: string)
 export function leafCount(sizeBytes: number): number {
   const count = Math.ceil(sizeBytes / leafSpanBytes);
   if (count > maxLeaves) {
-    throw new Fault('unsupported', 'repository.volume_too_large', `A volume of ${sizeBytes} bytes is beyond 256 TiB.`);
+    throw new Fault('unsupported', 'repository.volume_too_large', `A volume of ${sizeBytes} bytes is beyond 128 TiB.`);
   }
   return count;
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, lstat, open, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, link, lstat, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { throwIfAborted } from '../base/abort.ts';
 import { Fault } from '../base/faults.ts';
@@ -23,7 +23,7 @@ import {
   slotId,
 } from './volume-map.ts';
 import { openVolume } from './volume-source.ts';
-import { clearSegment, identify, placeChunks, readSegment, segmentBytes } from './volume-tasks.ts';
+import { clearSegment, identify, isHole, placeChunks, readSegment, segmentBytes } from './volume-tasks.ts';
 
 /** Leaves that are restored together: 16 GiB of volume, 2 MiB of ids, so that memory does not grow with the volume. */
 const leavesPerWindow = 64;
@@ -85,8 +85,7 @@ async function restoreBeside(
       await handle.close();
     }
     throwIfAborted(options.signal);
-    await refuseExisting(path);
-    await attempt('rename', partial, () => rename(partial, path));
+    await putInPlace(partial, path);
   } catch (error) {
     await unlink(partial).catch((unlinkError: unknown) => {
       core.log.warn('A part of a failed restore stays behind.', { path: partial, reason: String(unlinkError) });
@@ -96,7 +95,19 @@ async function restoreBeside(
   await syncFolder(dirname(path));
 }
 
-/** A race of two restores to one name is the caller's: rename would replace what the other one made since. */
+/** Never over something that came there since: a link refuses that, where the file system has links. */
+async function putInPlace(partial: string, path: string): Promise<void> {
+  try {
+    await link(partial, path);
+  } catch (error) {
+    await refuseExisting(path);
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(errnoOf(error) ?? '')) throw fileFault(error, 'name', path);
+    await attempt('rename', partial, () => rename(partial, path));
+    return;
+  }
+  await attempt('remove', partial, () => unlink(partial));
+}
+
 async function refuseExisting(path: string): Promise<void> {
   const found = await lstat(path).catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT') return undefined;
@@ -199,7 +210,7 @@ async function compare(
   const progress = countProgress('verify', sizeBytes, options);
   const leafIds = new Array<Uint8Array | undefined>(leaves).fill(undefined);
   const missing = new Map<number, { readonly slots: LeafSlots; bytes: number }>();
-  await eachLimited(segmentsOf(sizeBytes), core.threads * 2, async ({ offset, length }) => {
+  await eachLimited(segmentsOf(handle.fd, sizeBytes, progress), core.threads * 2, async ({ offset, length }) => {
     const number = Math.floor(offset / leafSpanBytes);
     const leaf = missing.get(number) ?? {
       slots: emptySlots(),
@@ -229,9 +240,20 @@ async function compare(
   }
 }
 
-function* segmentsOf(sizeBytes: number): Generator<{ readonly offset: number; readonly length: number }> {
-  for (let offset = 0; offset < sizeBytes; offset += segmentBytes)
-    yield { offset, length: Math.min(segmentBytes, sizeBytes - offset) };
+/** Everything but leaves that are one hole: those count as read. */
+function* segmentsOf(
+  fd: number,
+  sizeBytes: number,
+  skipped: (bytes: number) => void,
+): Generator<{ readonly offset: number; readonly length: number }> {
+  for (let base = 0; base < sizeBytes; base += leafSpanBytes) {
+    const end = Math.min(base + leafSpanBytes, sizeBytes);
+    if (isHole(fd, base, end - base)) {
+      skipped(end - base);
+      continue;
+    }
+    for (let offset = base; offset < end; offset += segmentBytes) yield { offset, length: Math.min(segmentBytes, end - offset) };
+  }
 }
 
 export function countProgress(

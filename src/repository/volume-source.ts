@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs';
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import type { Json } from '../base/canonical-json.ts';
 import { Fault } from '../base/faults.ts';
 import { fileFault } from './file-faults.ts';
@@ -14,26 +14,34 @@ export interface OpenVolume {
 
 /** @throws {Fault} `repository.file_failed`; `repository.not_a_volume` (invalid) for a directory, FIFO or character device */
 export async function openVolume(path: string, flags: 'r' | 'r+'): Promise<OpenVolume> {
+  try {
+    refuseOther(path, await stat(path, { bigint: true })); // before it is opened: a FIFO would wait for its other end
+  } catch (error) {
+    throw fileFault(error, 'look at', path);
+  }
   const handle = await open(path, flags).catch((error: unknown) => {
     throw fileFault(error, 'open', path);
   });
   try {
     const stats = await handle.stat({ bigint: true });
-    return { path, handle, stats, sizeBytes: await findSize(path, stats) };
+    refuseOther(path, stats);
+    return { path, handle, stats, sizeBytes: await findSize(stats) };
   } catch (error) {
     await handle.close();
     throw fileFault(error, 'look at', path);
   }
 }
 
-async function findSize(path: string, stats: BigIntStats): Promise<number> {
+async function findSize(stats: BigIntStats): Promise<number> {
   if (stats.isFile()) return Number(stats.size);
-  if (stats.isBlockDevice()) {
-    // stat says 0 for a device; the kernel tells its length in sectors of 512 bytes.
-    const major = ((stats.rdev >> 8n) & 0xfffn) | ((stats.rdev >> 32n) & ~0xfffn);
-    const minor = (stats.rdev & 0xffn) | ((stats.rdev >> 12n) & ~0xffn & 0xffffffffn);
-    return Number(await readFile(`/sys/dev/block/${major}:${minor}/size`, 'utf8')) * 512;
-  }
+  // stat says 0 for a device; the kernel tells its length in sectors of 512 bytes.
+  const major = ((stats.rdev >> 8n) & 0xfffn) | ((stats.rdev >> 32n) & ~0xfffn);
+  const minor = (stats.rdev & 0xffn) | ((stats.rdev >> 12n) & ~0xffn & 0xffffffffn);
+  return Number(await readFile(`/sys/dev/block/${major}:${minor}/size`, 'utf8')) * 512;
+}
+
+function refuseOther(path: string, stats: BigIntStats): void {
+  if (stats.isFile() || stats.isBlockDevice()) return;
   throw new Fault('invalid', 'repository.not_a_volume', `${path} is neither a file nor a block device.`, {
     help: 'Protect a directory as a tree.',
   });

@@ -82,7 +82,8 @@ function isZero(bytes: Buffer): boolean {
   );
 }
 
-function isHole(fd: number, offset: number, length: number): boolean {
+/** Nothing but a hole in that range; false where the file system does not tell. */
+export function isHole(fd: number, offset: number, length: number): boolean {
   const data = loadPosix().seek(fd, offset, 'data');
   return data === undefined || (data !== 'unsupported' && data >= offset + length);
 }

@@ -1,6 +1,7 @@
 import { canonicalJson, type Json } from '../base/canonical-json.ts';
 import type { Clock } from '../base/clock.ts';
 import { Fault, isFault } from '../base/faults.ts';
+import { abortableItems } from './abortable.ts';
 import type { Level } from './chunk-sink.ts';
 import type { ChunkSource } from './chunk-source.ts';
 import type { Extent, SnapshotSummary, VolumeInput, WriteOptions } from './contract.ts';
@@ -24,7 +25,7 @@ import {
   slotsPerLeaf,
 } from './volume-map.ts';
 import { identifySource, type OpenVolume, openVolume } from './volume-source.ts';
-import { identify, readSegment, type SegmentInput, segmentBytes, storeMap } from './volume-tasks.ts';
+import { identify, isHole, readSegment, type SegmentInput, segmentBytes, storeMap } from './volume-tasks.ts';
 
 const idBytes = 32;
 
@@ -89,7 +90,8 @@ async function writeStream(
   session.setTotal(sizeBytes);
   const free: ArrayBuffer[] = [];
   const volume = new VolumeWrite(core, session, sizeBytes, options.level ?? 'default');
-  await volume.readAll(streamSegments(stream, volume, free), (bytes) => void free.push(bytes));
+  const pieces = abortableItems(stream, session.signal);
+  await volume.readAll(streamSegments(pieces, volume, free), (bytes) => void free.push(bytes));
   return volume.finish(options.subject, parent?.id ?? null, null, []);
 }
 
@@ -171,13 +173,18 @@ class VolumeWrite {
   }
 
   /** Everything that has to be read, in ascending order; what the parent has is taken over on the way. */
-  async *segments(reuse: Reuse | undefined): AsyncGenerator<Segment> {
+  async *segments(reuse: Reuse | undefined, fd: number | undefined): AsyncGenerator<Segment> {
     const touched = reuse && touchedRuns(reuse.changed, this.sizeBytes);
     for (let first = 0; first < this.#leafIds.length; first += leavesPerWindow) {
       const end = Math.min(first + leavesPerWindow, this.#leafIds.length);
       const known = reuse ? await this.#parentLeaves(reuse.parent, first, end) : new Map<number, LeafSlots>();
-      for (let number = first; number < end; number++)
-        yield* this.#leafSegments(number, known.get(number), touched?.get(number) ?? []);
+      for (let number = first; number < end; number++) {
+        const base = number * leafSpanBytes;
+        const bytes = Math.min(leafSpanBytes, this.sizeBytes - base);
+        // Asked once a leaf, so that a terabyte of hole is passed over in no time; each segment asks again.
+        if (fd !== undefined && !known.has(number) && isHole(fd, base, bytes)) this.#session.countReused(bytes);
+        else yield* this.#leafSegments(number, known.get(number), touched?.get(number) ?? []);
+      }
     }
   }
 
@@ -272,7 +279,7 @@ async function* fileSegments(
   volume: VolumeWrite,
   reuse: Reuse | undefined,
 ): AsyncGenerator<SourcedSegment> {
-  for await (const segment of volume.segments(reuse))
+  for await (const segment of volume.segments(reuse, handle.fd))
     yield { ...segment, from: { fd: handle.fd, offset: segment.offset, name: path } };
 }
 
@@ -282,7 +289,7 @@ async function* streamSegments(
   free: ArrayBuffer[],
 ): AsyncGenerator<SourcedSegment> {
   const { sizeBytes } = volume;
-  const segments = volume.segments(undefined);
+  const segments = volume.segments(undefined, undefined);
   let segment = await segments.next();
   let bytes: ArrayBuffer | undefined;
   let filled = 0;

@@ -20,6 +20,7 @@ export interface WorkerSetup {
 export type ToWorker =
   | { readonly type: 'task'; readonly id: number; readonly name: string; readonly input: unknown; readonly cancel: Int32Array }
   | { readonly type: 'flush'; readonly id: number; readonly cancel: Int32Array }
+  | { readonly type: 'trim' }
   | { readonly type: 'grow'; readonly generation: SharedArrayBuffer };
 
 /** Worker → main thread. */

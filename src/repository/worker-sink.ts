@@ -81,8 +81,8 @@ export class WorkerSink implements ChunkSink {
 
   /** Seals the open block and sends the open pack, however small. */
   flush(): void {
-    if (this.#broken) throw this.#broken;
     this.#sendPack();
+    if (this.#broken) throw this.#broken;
   }
 
   #count(plain: Uint8Array, { id, isNew }: Stored): ChunkId {
@@ -169,10 +169,8 @@ export class WorkerSink implements ChunkSink {
         });
       }
     } catch (error) {
-      // The chunks were promised to tasks that have returned, so every session must learn of it: each ends with a flush.
-      this.#broken = toFault(error);
       for (const { claim } of chunks) this.#options.table.release(claim);
-      throw error;
+      throw this.#break(error);
     } finally {
       this.#block = { bytes, used: 0, level, chunks: [] };
     }
@@ -183,7 +181,17 @@ export class WorkerSink implements ChunkSink {
     const pack = this.#pack;
     if (pack === undefined) return;
     this.#pack = undefined;
-    this.#options.send(pack.number, pack.builder.finish());
+    try {
+      this.#options.send(pack.number, pack.builder.finish());
+    } catch (error) {
+      throw this.#break(error);
+    }
+  }
+
+  /** Chunks are lost that were promised to tasks that have returned. Every session learns of it: each ends with a flush. */
+  #break(error: unknown): Fault {
+    this.#broken ??= toFault(error);
+    return this.#broken;
   }
 }
 

@@ -58,6 +58,10 @@ port.on('message', (message: ToWorker) => {
     table.addGeneration(message.generation);
     return;
   }
+  if (message.type === 'trim') {
+    trim();
+    return;
+  }
   cancel = message.cancel;
   transfers = [];
   try {
@@ -91,17 +95,32 @@ function throwIfAborted(): void {
 function takeBuffer(): ArrayBuffer {
   for (;;) {
     const count = Atomics.load(setup.emptiedCount, 0);
-    const back: { message: ArrayBuffer | null } | undefined = receiveMessageOnPort(setup.emptied);
-    // Null: the bank refused the pack and may still hold its bytes, so that buffer is left to it and a new one made.
-    if (back?.message === null) buffersMade--;
-    else if (back !== undefined) return back.message;
+    const back = takeEmptied();
+    if (back) return back;
     if (buffersMade < buffersPerThread) {
       buffersMade++;
       return new ArrayBuffer(maxPackBytes);
     }
     throwIfAborted();
     // A short wait, as the cancel flag lives elsewhere.
-    if (back === undefined) Atomics.wait(setup.emptiedCount, 0, count, 100);
+    Atomics.wait(setup.emptiedCount, 0, count, 100);
+  }
+}
+
+/** A buffer that came back. Null instead of one: the bank refused the pack and may still hold its bytes, so that one is given up. */
+function takeEmptied(): ArrayBuffer | undefined {
+  for (;;) {
+    const back: { message: ArrayBuffer | null } | undefined = receiveMessageOnPort(setup.emptied);
+    if (back === undefined) return undefined;
+    if (back.message) return back.message;
+    buffersMade--;
+  }
+}
+
+function trim(): void {
+  for (let buffer = takeEmptied(); buffer; buffer = takeEmptied()) {
+    buffer.transfer(0);
+    buffersMade--;
   }
 }
 

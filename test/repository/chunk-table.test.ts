@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type ChunkPlace, ChunkTable, createGeneration } from '../../src/repository/chunk-table.ts';
@@ -52,6 +53,33 @@ test('a full generation says so, and a new one takes over while the old one is s
   for (let n = 0; n < 2000; n++) put(n);
   expect(table.newest.taken).toBe(2000 - 1024);
   for (let n = 0; n < 2000; n++) expect(table.find(idOf(n))).toEqual(placeOf(n));
+});
+
+test('threads that race for the same chunks: each is given to one of them, and found where that one put it', async () => {
+  const count = 20_000;
+  const generations = [createGeneration(1024), createGeneration(2 * count)];
+  const wins = await Promise.all(
+    [0, 1, 2, 3].map((pack) => {
+      const racer = new Worker(new URL('../kit/chunk-table-racer.ts', import.meta.url), {
+        workerData: { generations, count, pack },
+        execArgv: [],
+      });
+      return new Promise<number[]>((resolve, reject) => racer.once('message', resolve).once('error', reject));
+    }),
+  );
+  const table = new ChunkTable(generations);
+  const winners = new Map<number, number>();
+  wins.forEach((won, pack) => {
+    for (const n of won) {
+      expect(winners.has(n)).toBe(false);
+      winners.set(n, pack);
+    }
+  });
+  for (let n = 0; n < count; n++) {
+    expect(table.find(idOf(n))?.pack).toBe(winners.get(n));
+    // Only a chunk that its last owner gave up is missing.
+    if (!winners.has(n)) expect(n % 7).toBeLessThan(4);
+  }
 });
 
 describe('against a plain map', () => {

@@ -275,6 +275,48 @@ describe('cancelling', () => {
   });
 });
 
+test('a stream that never goes on ends with the signal', async () => {
+  await withRepository(createMemoryStore(), async (repository) => {
+    const abort = new AbortController();
+    async function* stuck(): AsyncGenerator<Uint8Array> {
+      yield Buffer.alloc(100, 1);
+      abort.abort();
+      await new Promise(() => undefined);
+    }
+    const write = repository.writeVolume({ stream: stuck(), sizeBytes: 200 }, { subject: 's', signal: abort.signal });
+    await expect(write).rejects.toMatchObject({ kind: 'cancelled' });
+  });
+});
+
+test('a terabyte of hole is written, restored and compared without being read', async () => {
+  using folder = createFolder();
+  await withRepository(createMemoryStore(), async (repository) => {
+    const bytes = chance.bytes(MiB);
+    const path = folder.file('v', bytes);
+    truncateSync(path, 2 ** 40);
+    const { id, reusedBytes } = await repository.writeVolume({ path }, { subject: 's' });
+    expect(reusedBytes).toBe(2 ** 40 - MiB);
+    await repository.restoreVolume(id, { path: folder.file('r'), overwrite: false }, {});
+    expect(statSync(folder.file('r')).size).toBe(2 ** 40);
+    expect((await repository.readVolume(id, 0, MiB, {})).equals(bytes)).toBe(true);
+  });
+});
+
+test('closing in the middle of a write ends it, and what it had stored is sound', async () => {
+  using folder = createFolder();
+  const store = createMemoryStore();
+  const repository = await openTestRepository(store);
+  const write = repository.writeVolume(
+    { path: folder.file('v', chance.bytes(60 * MiB)) },
+    { subject: 's', onProgress: ({ doneBytes }) => void (doneBytes > 0 && repository.close()) },
+  );
+  await expect(write).rejects.toMatchObject({ code: 'repository.closed' });
+  await expect(repository.writeVolume({ path: folder.file('v') }, { subject: 's' })).rejects.toMatchObject({
+    code: 'repository.closed',
+  });
+  expect((await withRepository(store, (again) => again.check(100, {}))).damages).toEqual([]);
+});
+
 function hung(signal: AbortSignal | undefined): Promise<never> {
   return new Promise((_resolve, reject) => {
     if (signal?.aborted) reject(signal.reason as Error);
