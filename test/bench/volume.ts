@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openFilesystemStore } from '../../plugins/banks/filesystem/filesystem-store.ts';
 import { formatBytes, KiB, MiB } from '../../src/base/bytes.ts';
-import { systemClock } from '../../src/base/clock.ts';
+import { sleep, systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { openRepository } from '../../src/repository/repository.ts';
 
@@ -18,6 +18,7 @@ const image = join(folder, 'image.raw');
 
 try {
   makeImage();
+  await sleep(2500); // a file that was changed just now is not known by its times
   const store = await openFilesystemStore(join(folder, 'bank'));
   const options = {
     store,
