@@ -1,6 +1,10 @@
 #!/usr/bin/env node
-import { readEnvironment } from '../../config/environment.ts';
-import { runCommand } from './run.ts';
+import { keepCompiledCode } from '../../config/compile-cache.ts';
+
+keepCompiledCode();
+// What is imported before the cache is there does not profit from it.
+const { readEnvironment } = await import('../../config/environment.ts');
+const { runCommand } = await import('./run.ts');
 
 process.exitCode = await runCommand(process.argv.slice(2), {
   out: process.stdout,
