@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import pg from 'pg';
 import { sleep } from '../base/clock.ts';
 import { Fault, faultText } from '../base/faults.ts';
 import type { Log } from '../base/log.ts';
@@ -75,7 +76,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     return state;
   };
 
-  let server: ServerState = (await takeOver(data, log)) ?? (await startWithRetry(start, freePort));
+  let server: ServerState = (await takeOver(data, password, log)) ?? (await startWithRetry(start, freePort));
   const { port } = server;
 
   const stopping = new AbortController();
@@ -99,7 +100,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 
   let stopped: Promise<void> | undefined;
   return {
-    url: `postgres://karri:${password}@127.0.0.1:${port}/postgres`,
+    url: urlOf(port, password),
     stop: () => {
       stopped ??= (async () => {
         stopping.abort();
@@ -123,19 +124,42 @@ function readPassword(file: string, hasData: boolean): string {
   return readFileSync(file, 'utf8').trim();
 }
 
+function urlOf(port: number, password: string): string {
+  return `postgres://karri:${password}@127.0.0.1:${port}/postgres`;
+}
+
 /** The server an earlier Karri left running here; undefined when there is none. */
-async function takeOver(data: string, log: Log): Promise<ServerState | undefined> {
+async function takeOver(data: string, password: string, log: Log): Promise<ServerState | undefined> {
   const state = findServerState(data);
   if (state === undefined) return undefined;
   if (isServerOf(data, state.pid)) {
     const ready = await waitUntilReady(data, state.pid);
-    if (ready !== undefined) {
+    // One that was killed a moment ago still looks alive: only an answer proves that it is.
+    if (ready !== undefined && (await answers(data, ready, password))) {
       log.info('The running embedded PostgreSQL is taken over.', { pid: ready.pid, port: ready.port });
       return ready;
     }
   }
   removeForeignServerState(data, state.pid);
   return undefined;
+}
+
+/** False when the process ended before it gave an answer. */
+async function answers(data: string, server: ServerState, password: string): Promise<boolean> {
+  for (;;) {
+    const client = new pg.Client({ connectionString: urlOf(server.port, password), connectionTimeoutMillis: 2000 });
+    try {
+      await client.connect();
+      await client.query('select 1');
+      return true;
+    } catch (error) {
+      if (error instanceof pg.DatabaseError) return true; // It lives; what it says is for whoever opens the pool.
+      if (!isServerOf(data, server.pid)) return false;
+      await sleep(pollMs);
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
 }
 
 /** Polls, because a server that was taken over is nobody's child. Undefined when the process has ended. */
