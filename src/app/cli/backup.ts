@@ -23,7 +23,15 @@ export const backup: Command = {
     const { values, positionals } = parse(args, options, 1);
     if (positionals[0] === undefined) throw new UsageError('Say what to back up: a folder, an image file or a device.');
     const path = resolve(positionals[0]);
+    const source = statSync(path, { throwIfNoEntry: false });
+    if (source === undefined) {
+      throw new Fault('not-found', 'cli.no_source', `There is nothing at ${path}.`, {
+        help: 'Name a folder, an image file or a device.',
+      });
+    }
+    const isFolder = source.isDirectory();
     const changed = readChanged(values);
+    if (isFolder && changed !== undefined) throw new UsageError('--changed belongs to an image or a device, not to a folder.');
     refuseBankInside(path, values.bank);
     const transfer = startTransfer(streams, values.json);
     return withLocalRepository(values, streams, { init: values.init }, async ({ open, signal }) => {
@@ -35,8 +43,6 @@ export const backup: Command = {
         signal,
         onProgress: transfer.update,
       } as const;
-      const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-      if (isFolder && changed !== undefined) throw new UsageError('--changed belongs to an image or a device, not to a folder.');
       const summary = isFolder
         ? await repository.writeTree({ path }, writeOptions)
         : await repository.writeVolume({ path, ...changed }, writeOptions);
@@ -54,14 +60,22 @@ interface ChangedValues {
 function readChanged({ since, changed }: ChangedValues): Pick<Extract<VolumeInput, { path: string }>, 'changed'> | undefined {
   if (since === undefined && changed === undefined) return undefined;
   if (since === undefined || changed === undefined) throw new UsageError('--since and --changed go together.');
-  const content: unknown = JSON.parse(readFileSync(changed, 'utf8'));
-  if (!Array.isArray(content)) throw badList(changed);
+  const content = readJson(changed);
+  if (!Array.isArray(content)) throw badList(changed, 'is no list of changed ranges');
   return { changed: { since, extents: content.map((entry) => readExtent(entry, changed)) } };
+}
+
+function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw badList(file, 'cannot be read', error);
+  }
 }
 
 function readExtent(entry: unknown, file: string): Extent {
   const [offset, length] = Array.isArray(entry) && entry.length === 2 ? (entry as unknown[]) : [];
-  if (!isCount(offset) || !isCount(length)) throw badList(file);
+  if (!isCount(offset) || !isCount(length)) throw badList(file, 'is no list of changed ranges');
   return { offset, length };
 }
 
@@ -69,9 +83,10 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
-function badList(file: string): Fault {
-  return new Fault('invalid', 'cli.bad_list', `${file} is no list of changed ranges.`, {
+function badList(file: string, why: string, cause?: unknown): Fault {
+  return new Fault('invalid', 'cli.bad_list', `${file} ${why}.`, {
     help: 'It must be JSON: [[offset, length], …] in bytes.',
+    ...(cause !== undefined && { cause }),
   });
 }
 
