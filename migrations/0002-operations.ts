@@ -47,7 +47,6 @@ export async function up(knex: Knex): Promise<void> {
     table.timestamp('created_at', { useTz: true }).notNullable().defaultTo(knex.fn.now());
     table.timestamp('started_at', { useTz: true });
     table.timestamp('ended_at', { useTz: true });
-    table.index(['subject', 'created_at']);
   });
   // Only what still has to be done is ever searched by state, and that stays small.
   await knex.raw("create index operations_open on operations (state, owner) where state in ('queued', 'running')");

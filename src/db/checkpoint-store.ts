@@ -1,14 +1,19 @@
 import type { Knex } from 'knex';
-import type { Checkpoint } from '../model/checkpoint.ts';
+import { type Checkpoint, type CheckpointWord, wordPrecedence } from '../model/checkpoint.ts';
 import type { Page, PageQuery, SortKey } from '../model/page.ts';
 import { type Condition, type ListShape, listRows } from './paging.ts';
 
 /** A checkpoint as the catalogue keeps it. */
 export interface CatalogueEntry {
   readonly checkpoint: Checkpoint;
-  /** Grows with every change of state; the highest counts. */
+  /** Grows with every change of state; `compareWords` says which entry counts. */
   readonly generation: number;
   /** False while the bank has not been told, because it was away when the state came about. */
+  readonly published: boolean;
+}
+
+/** An entry without its document. */
+export interface KnownWord extends CheckpointWord {
   readonly published: boolean;
 }
 
@@ -22,7 +27,7 @@ export interface CheckpointListQuery extends PageQuery {
 
 /** The catalogue of the banks' checkpoints. It can be lost: the banks rebuild it. */
 export interface CheckpointStore {
-  /** Takes entries over; one that is older than what is known is left out. */
+  /** Takes entries over; one whose word counts less than that of what is known is left out. */
   upsert(entries: readonly CatalogueEntry[], trx?: Knex.Transaction): Promise<void>;
   get(id: string): Promise<CatalogueEntry | undefined>;
   /** As `get`, and nobody else changes it before the transaction ends. */
@@ -32,11 +37,14 @@ export interface CheckpointStore {
    * @throws {Fault} not-found `page.unknown_marker`
    */
   list(query: CheckpointListQuery): Promise<Page<Checkpoint>>;
-  listGenerations(providerId: string, projectId: string): Promise<Map<string, { generation: number; published: boolean }>>;
+  listWords(providerId: string, projectId: string): Promise<Map<string, KnownWord>>;
   remove(ids: readonly string[]): Promise<void>;
 }
 
 const rowsAtOnce = 500;
+/** As `compareWords` has it. */
+const notLater =
+  '(checkpoints.generation, array_position(?::text[], checkpoints.status)) <= (excluded.generation, array_position(?::text[], excluded.status))';
 
 interface CheckpointRow {
   generation: number;
@@ -88,7 +96,7 @@ export function createCheckpointStore(knex: Knex): CheckpointStore {
           .insert(rows)
           .onConflict('id')
           .merge(['status', 'generation', 'published', 'document'])
-          .whereRaw('checkpoints.generation <= excluded.generation');
+          .whereRaw(notLater, [[...wordPrecedence], [...wordPrecedence]]);
       }
     },
 
@@ -102,11 +110,11 @@ export function createCheckpointStore(knex: Knex): CheckpointStore {
       return { items: rows.map((row) => row.document) };
     },
 
-    async listGenerations(providerId, projectId) {
+    async listWords(providerId, projectId) {
       const rows = await knex('checkpoints')
         .where({ provider_id: providerId, project_id: projectId })
-        .select('id', 'generation', 'published');
-      return new Map(rows.map(({ id, generation, published }) => [id, { generation, published }]));
+        .select('id', 'generation', 'status', 'published');
+      return new Map(rows.map(({ id, ...word }) => [id, word]));
     },
 
     async remove(ids) {

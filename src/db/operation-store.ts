@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import type { Json } from '../base/canonical-json.ts';
+import type { OperationProgress } from '../model/progress.ts';
 
 export type OperationState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 export type StepState = 'waiting' | 'done' | 'failed' | 'dropped';
@@ -7,13 +8,12 @@ export type StepState = 'waiting' | 'done' | 'failed' | 'dropped';
 export interface OperationRecord {
   readonly id: string;
   readonly kind: string;
-  /** What it is about, `checkpoint:<id>`; the newest operation of a subject is the one that shows. */
+  /** What it is about, `checkpoint:<id>`. */
   readonly subject: string;
   readonly input: unknown;
   readonly state: OperationState;
   readonly owner: string | null;
   readonly fence: number;
-  readonly progress: Json | null;
   readonly error: string | null;
 }
 
@@ -31,13 +31,11 @@ export interface StepRecord {
   readonly error: string | null;
 }
 
+export type StepEnd = Pick<StepRecord, 'state' | 'outcome' | 'error'>;
 export type NewStep = Pick<StepRecord, 'number' | 'name' | 'input' | 'after' | 'always'>;
 
 /** One worker's right to carry an operation on. */
-export interface Claim {
-  readonly operationId: string;
-  readonly fence: number;
-}
+export type Claim = Pick<OperationRecord, 'id' | 'fence'>;
 
 export interface OperationStore {
   create(
@@ -45,25 +43,20 @@ export interface OperationStore {
     trx: Knex.Transaction,
   ): Promise<void>;
   get(id: string): Promise<OperationRecord | undefined>;
-  /** The newest operation of each subject that has one. */
-  findNewest(subjects: readonly string[]): Promise<OperationRecord[]>;
+  /** How far the operations on these subjects have got that are not over; by subject. */
+  findProgress(subjects: readonly string[]): Promise<ReadonlyMap<string, OperationProgress>>;
   listSteps(id: string): Promise<StepRecord[]>;
   /** Takes an operation that is queued or whose owner is gone; undefined when there is nothing to take. */
-  claim(id: string, worker: string): Promise<(OperationRecord & Claim) | undefined>;
-  /** Gives a claimed operation back unfinished; false when the claim was no longer ours. */
-  release(claim: Claim): Promise<boolean>;
+  claim(id: string, worker: string): Promise<OperationRecord | undefined>;
+  /** Gives back unfinished what the worker owns, except the operations it names. */
+  releaseAllBut(ids: readonly string[], worker: string): Promise<void>;
   /** Queued or running operations that nobody owns. */
   listOrphans(): Promise<string[]>;
-  countOwned(worker: string): Promise<number>;
   beginStep(claim: Claim, number: number): Promise<boolean>;
-  endStep(claim: Claim, number: number, end: { state: StepState; outcome: Json | null; error: string | null }): Promise<boolean>;
-  reportProgress(claim: Claim, progress: Json): Promise<boolean>;
+  endStep(claim: Claim, number: number, end: StepEnd): Promise<boolean>;
+  reportProgress(claim: Claim, progress: OperationProgress): Promise<boolean>;
   /** Ends the operation inside the caller's transaction; false when the claim was no longer ours, and then the caller must roll back. */
-  end(
-    claim: Claim,
-    end: { state: OperationState; error: string | null; progress: Json | null },
-    trx: Knex.Transaction,
-  ): Promise<boolean>;
+  end(claim: Claim, end: { state: 'succeeded' | 'failed'; error: string | null }, trx: Knex.Transaction): Promise<boolean>;
   /** Is the claim still ours? Ask before a write that the database cannot fence. */
   holds(claim: Claim): Promise<boolean>;
 }
@@ -76,18 +69,17 @@ interface OperationRow {
   state: OperationState;
   owner: string | null;
   fence: string;
-  progress: Json | null;
   error: string | null;
 }
 
-const columns = ['id', 'kind', 'subject', 'input', 'state', 'owner', 'fence', 'progress', 'error'] as const;
+const columns = ['id', 'kind', 'subject', 'input', 'state', 'owner', 'fence', 'error'] as const;
 
 function fromRow(row: OperationRow): OperationRecord {
   return { ...row, fence: Number(row.fence) };
 }
 
 export function createOperationStore(knex: Knex): OperationStore {
-  const claimed = (claim: Claim) => ({ id: claim.operationId, fence: claim.fence, state: 'running' });
+  const claimed = (claim: Claim) => ({ id: claim.id, fence: claim.fence, state: 'running' });
   // The row lock of the operation orders a commit against a take-over: one of the two comes first, never both.
   const stillHeld = (db: Knex, claim: Claim) => db('operations').where(claimed(claim)).forUpdate().first('id');
 
@@ -113,14 +105,15 @@ export function createOperationStore(knex: Knex): OperationStore {
       return row && fromRow(row);
     },
 
-    async findNewest(subjects) {
-      if (subjects.length === 0) return [];
-      const rows: OperationRow[] = await knex('operations')
+    async findProgress(subjects) {
+      if (subjects.length === 0) return new Map();
+      // Worded as the index of what is not over is, which stays small however much is.
+      const rows: { subject: string; progress: OperationProgress }[] = await knex('operations')
+        .whereRaw("state in ('queued', 'running')")
         .whereIn('subject', [...subjects])
-        .distinctOn('subject')
-        .orderBy([{ column: 'subject' }, { column: 'created_at', order: 'desc' }])
-        .select([...columns]);
-      return rows.map(fromRow);
+        .whereNotNull('progress')
+        .select('subject', 'progress');
+      return new Map(rows.map(({ subject, progress }) => [subject, progress]));
     },
 
     async listSteps(id) {
@@ -151,11 +144,15 @@ export function createOperationStore(knex: Knex): OperationStore {
         })
         .returning([...columns]);
       const row = rows[0];
-      return row && { ...fromRow(row), operationId: row.id };
+      return row && fromRow(row);
     },
 
-    async release(claim) {
-      return (await knex('operations').where(claimed(claim)).update({ state: 'queued', owner: null })) > 0;
+    async releaseAllBut(ids, worker) {
+      await knex('operations')
+        .where({ owner: worker })
+        .whereRaw("state in ('queued', 'running')")
+        .whereNotIn('id', [...ids])
+        .update({ owner: null });
     },
 
     async listOrphans() {
@@ -167,16 +164,11 @@ export function createOperationStore(knex: Knex): OperationStore {
       return rows.map((row) => row.id);
     },
 
-    async countOwned(worker) {
-      const row = await knex('operations').where({ owner: worker, state: 'running' }).count({ count: '*' }).first();
-      return Number(row?.count ?? 0);
-    },
-
     beginStep(claim, number) {
       return knex.transaction(async (trx) => {
         if (!(await stillHeld(trx, claim))) return false;
         await trx('steps')
-          .where({ operation_id: claim.operationId, number })
+          .where({ operation_id: claim.id, number })
           .update({ attempts: trx.raw('attempts + 1'), started_at: trx.raw('coalesce(started_at, now())') });
         return true;
       });
@@ -186,7 +178,7 @@ export function createOperationStore(knex: Knex): OperationStore {
       return knex.transaction(async (trx) => {
         if (!(await stillHeld(trx, claim))) return false;
         await trx('steps')
-          .where({ operation_id: claim.operationId, number })
+          .where({ operation_id: claim.id, number })
           .update({ state, outcome: outcome === null ? null : JSON.stringify(outcome), error, ended_at: trx.fn.now() });
         return true;
       });
@@ -200,10 +192,8 @@ export function createOperationStore(knex: Knex): OperationStore {
       );
     },
 
-    async end(claim, { state, error, progress }, trx) {
-      const changed = await trx('operations')
-        .where(claimed(claim))
-        .update({ state, error, owner: null, ended_at: trx.fn.now(), ...(progress && { progress: JSON.stringify(progress) }) });
+    async end(claim, { state, error }, trx) {
+      const changed = await trx('operations').where(claimed(claim)).update({ state, error, owner: null, ended_at: trx.fn.now() });
       return changed > 0;
     },
 

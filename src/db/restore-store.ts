@@ -23,7 +23,11 @@ export interface RestoreStore {
   list(query: PageQuery): Promise<Page<Restore>>;
   /** @throws not-found `restore.unknown` */
   setStatus(id: string, status: RestoreStatus, trx?: Knex.Transaction): Promise<void>;
-  /** Resources of one restore may be set at the same time; none loses what another wrote. @throws not-found `restore.unknown` */
+  /**
+   * Resources of one restore may be set at the same time; none loses what another wrote. Only while it is in progress, so that a
+   * worker that wakes up late says nothing of a restore that is over.
+   * @throws not-found `restore.unknown`; conflict `restore.over`
+   */
   setResource(id: string, outcome: ResourceOutcome, trx?: Knex.Transaction): Promise<void>;
 }
 
@@ -57,10 +61,6 @@ const shape: ListShape = {
 };
 
 export function createRestoreStore(knex: Knex): RestoreStore {
-  const update = async (db: Knex, id: string, change: Record<string, unknown>): Promise<void> => {
-    if ((await db('restores').where({ id }).update(change)) === 0) throw unknownRestore(id);
-  };
-
   return {
     async create(restore, trx) {
       await (trx ?? knex)('restores').insert({
@@ -88,16 +88,19 @@ export function createRestoreStore(knex: Knex): RestoreStore {
     },
 
     async setStatus(id, status, trx) {
-      await update(trx ?? knex, id, { status });
+      if ((await (trx ?? knex)('restores').where({ id }).update({ status })) === 0) throw unknownRestore(id);
     },
 
     async setResource(id, { resource, status, reason, replaces }, trx) {
       const merge = (column: string, value: string) =>
         knex.raw('(?? - ?::text) || jsonb_build_object(?::text, ?::text)', [column, replaces ?? resource, resource, value]);
-      await update(trx ?? knex, id, {
-        resources_status: merge('resources_status', status),
-        resources_reason: merge('resources_reason', reason),
-      });
+      const changed = await (trx ?? knex)('restores')
+        .where({ id, status: 'in_progress' })
+        .update({ resources_status: merge('resources_status', status), resources_reason: merge('resources_reason', reason) });
+      if (changed > 0) return;
+      const over = await (trx ?? knex)('restores').where({ id }).first('status');
+      if (over === undefined) throw unknownRestore(id);
+      throw new Fault('conflict', 'restore.over', `Restore ${id} has ended with ${over.status}.`);
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import type { Json } from '../base/canonical-json.ts';
 import type { Log } from '../base/log.ts';
-import type { OperationRecord, OperationState, StepRecord } from '../db/operation-store.ts';
+import type { OperationRecord, StepRecord } from '../db/operation-store.ts';
 
 /** What one kind of operation does. Steps were drawn when the operation was created; here they are carried out. */
 export interface Flow {
@@ -10,7 +10,8 @@ export interface Flow {
   runStep(step: StepRecord, run: StepRun): Promise<Json | undefined>;
   /**
    * Brings the outside to the operation's end state, then gives the writes that belong to the same moment in the database.
-   * Repeatable too: it is called again when the worker dies before they are committed.
+   * Repeatable too: it is called again when the worker dies before they are committed. A fault that says `never` makes a
+   * good end a bad one: then it is called with the state `failed`, and should not fail for the same reason.
    */
   finish(ending: Ending): Promise<(trx: Knex.Transaction) => Promise<void>>;
 }
@@ -20,8 +21,8 @@ export interface OperationRun {
   readonly log: Log;
   /** Fires when the claim is lost, the operation is cancelled or the worker stops. */
   readonly signal: AbortSignal;
-  /** Is this worker still the one? Ask right before a write that the database cannot fence. */
-  stillHeld(): Promise<boolean>;
+  /** Is this worker still the one? Ask right before a write that the database cannot fence. @throws cancelled `jobs.claim_lost` */
+  checkHeld(): Promise<void>;
 }
 
 export interface StepRun extends OperationRun {
@@ -43,7 +44,7 @@ export interface StepProgress {
 }
 
 export interface Ending extends OperationRun {
-  readonly state: Extract<OperationState, 'succeeded' | 'failed' | 'cancelled'>;
+  readonly state: 'succeeded' | 'failed';
   readonly error: string | null;
   readonly steps: readonly StepRecord[];
 }

@@ -28,7 +28,8 @@ export function createProgressMeter(clock: Clock, stepsTotal: number, stepsDone:
   return {
     report(step, name, progress) {
       reports.set(step, progress);
-      running.set(name, progress.phase);
+      // A late word of a step that is over would make it seem to run for ever.
+      if (running.has(name)) running.set(name, progress.phase);
     },
     stepBegan: (name) => void running.set(name, ''),
     stepEnded(name) {

@@ -1,16 +1,19 @@
 import type { Knex } from 'knex';
-import type { Json } from '../base/canonical-json.ts';
 import { type Clock, sleep } from '../base/clock.ts';
 import { Fault, faultText, isFault, toFault } from '../base/faults.ts';
 import type { Log } from '../base/log.ts';
 import { retry } from '../base/retry.ts';
-import type { Claim, OperationRecord, OperationStore, StepRecord, StepState } from '../db/operation-store.ts';
+import type { Claim, OperationRecord, OperationStore, StepEnd, StepRecord } from '../db/operation-store.ts';
 import type { Flow, OperationRun } from './flow.ts';
 import { createProgressMeter, type ProgressMeter } from './progress.ts';
 
 const progressEveryMs = 500;
-/** A step whose fault says "later" is tried again this often before the operation fails. */
-const stepAttempts = 4;
+/** Steps of one operation that run side by side: each holds buffers of its own, and the bank's calls are limited anyway. */
+const stepsAtOnce = 4;
+/** A step whose fault says "later" is tried again this often before it has failed. */
+const stepRetries = { attempts: 4, firstDelayMs: 1000, maxDelayMs: 10_000 };
+/** Writing down how a step ended is tried for about a minute: a database that starts again must not cost hours of work. */
+const settleRetries = { attempts: 12, firstDelayMs: 250, maxDelayMs: 10_000 };
 
 export interface RunOptions {
   readonly knex: Knex;
@@ -29,35 +32,30 @@ function claimLost(): Fault {
 
 /**
  * Carries a claimed operation on from its first unfinished step to its end. Steps whose predecessors are over run side by
- * side. After a failure no new step starts but those marked `always`; what runs is left to finish, so that every
- * resource's own result is known.
+ * side. What needs a step that failed is dropped; the rest goes on, so that every resource comes to its own result.
  */
-export async function runOperation(operation: OperationRecord & Claim, options: RunOptions): Promise<void> {
+export async function runOperation(operation: OperationRecord, options: RunOptions): Promise<void> {
   const { operations, flow, clock, knex } = options;
   const log = options.log.child({ operation: operation.id, kind: operation.kind });
   const lost = new AbortController();
   const signal = AbortSignal.any([options.signal, lost.signal]);
-  const held = async (promise: Promise<boolean>): Promise<void> => {
+  const held: Held = async (promise) => {
     if (await promise) return;
     lost.abort(claimLost());
     throw claimLost();
   };
-  const run: OperationRun = { operation, log, signal, stillHeld: () => operations.holds(operation) };
+  const run: OperationRun = { operation, log, signal, checkHeld: () => held(operations.holds(operation)) };
 
   const steps = new Map((await operations.listSteps(operation.id)).map((step) => [step.number, step]));
   const doneBefore = [...steps.values()].filter((step) => step.state !== 'waiting').length;
   const meter = createProgressMeter(clock, steps.size, doneBefore);
   const stopReporting = reportWhile(operations, operation, meter, lost, log);
   try {
-    await carryOut({ ...options, log, signal }, operation, steps, run, meter, held);
+    await carryOut({ operations, flow, steps, run, meter, held });
     signal.throwIfAborted();
-    const ended = [...steps.values()];
-    const error = ended.find((step) => step.error !== null)?.error ?? null;
-    const state = ended.some((step) => step.state === 'failed') ? 'failed' : 'succeeded';
-    const commit = await flow.finish({ ...run, state, error, steps: ended });
-    const progress = { ...meter.read(), step: '', secondsLeft: null, bytesPerSecond: 0 };
+    const { state, error, commit } = await finish(flow, run, [...steps.values()]);
     await knex.transaction(async (trx) => {
-      await held(operations.end(operation, { state, error, progress }, trx));
+      await held(operations.end(operation, { state, error }, trx));
       await commit(trx);
     });
     if (error === null) log.info('The operation is over.', { state });
@@ -67,98 +65,106 @@ export async function runOperation(operation: OperationRecord & Claim, options: 
   }
 }
 
-/** Runs steps until none can start any more and none runs. */
-async function carryOut(
-  options: RunOptions,
-  operation: OperationRecord & Claim,
-  steps: Map<number, StepRecord>,
-  run: OperationRun,
-  meter: ProgressMeter,
-  held: (promise: Promise<boolean>) => Promise<void>,
-): Promise<void> {
-  const { operations, flow, signal } = options;
-  const running = new Map<number, Promise<void>>();
-  const trouble: unknown[] = [];
+/** Ends the operation well if every step did and the flow can say so outside; a good end that cannot be told is a bad one. */
+async function finish(flow: Flow, run: OperationRun, steps: readonly StepRecord[]) {
+  const error = steps.find((step) => step.error !== null)?.error ?? null;
+  if (steps.some((step) => step.state === 'failed')) return finishAs('failed', error);
+  try {
+    return await finishAs('succeeded', error);
+  } catch (thrown) {
+    const fault = toFault(thrown);
+    // What may pass by itself is waited for: the operation is handed back and finished again.
+    if (fault.retry !== 'never' || fault.kind === 'cancelled' || run.signal.aborted) throw thrown;
+    return finishAs('failed', faultText(fault));
+  }
 
-  const settle = async (step: StepRecord, state: StepState, outcome: Json | null, error: string | null): Promise<void> => {
-    await held(operations.endStep(operation, step.number, { state, outcome, error }));
-    steps.set(step.number, { ...(steps.get(step.number) ?? step), state, outcome, error });
-  };
-
-  const runOne = async (step: StepRecord): Promise<void> => {
-    const log = run.log.child({ step: step.name });
-    await held(operations.beginStep(operation, step.number));
-    steps.set(step.number, { ...step, attempts: step.attempts + 1 });
-    meter.stepBegan(step.name);
-    try {
-      const outcome = await retry(
-        () =>
-          flow.runStep(step, {
-            ...run,
-            log,
-            stepId: `${operation.id}/${step.number}`,
-            steps,
-            report: (progress) => meter.report(step.number, step.name, progress),
-          }),
-        {
-          attempts: stepAttempts,
-          firstDelayMs: 1000,
-          maxDelayMs: 10_000,
-          signal,
-          onRetry: (attempt, delayMs, error) =>
-            log.warn('The step failed and will be tried again.', {
-              attempt,
-              delayMs: Math.round(delayMs),
-              error: faultText(error),
-            }),
-        },
-      );
-      await settle(step, 'done', outcome ?? null, null);
-    } catch (error) {
-      // Told to stop, or no longer ours: nothing has failed, somebody else goes on at this step.
-      if (signal.aborted || isFault(error, 'jobs.claim_lost')) throw error;
-      log.warn('The step has failed.', { error: faultText(error), code: toFault(error).code });
-      await settle(step, 'failed', null, faultText(error));
-    } finally {
-      meter.stepEnded(step.name);
-    }
-  };
-
-  for (;;) {
-    if (signal.aborted && trouble.length === 0) trouble.push(signal.reason);
-    const all = [...steps.values()];
-    const failed = all.some((step) => step.state === 'failed');
-    for (const step of all) {
-      if (step.state !== 'waiting' || running.has(step.number)) continue;
-      if (trouble.length > 0) continue;
-      if (failed && !step.always) {
-        await settle(step, 'dropped', null, null);
-        continue;
-      }
-      if (!isReady(step, steps)) continue;
-      const task = runOne(step)
-        .catch((error: unknown) => void trouble.push(error))
-        .finally(() => running.delete(step.number));
-      running.set(step.number, task);
-    }
-    if (running.size === 0) {
-      if (trouble.length > 0) throw trouble[0];
-      const waiting = [...steps.values()].filter((step) => step.state === 'waiting');
-      if (waiting.length === 0) return;
-      // Steps were dropped in this very round, and what waited only for them can start in the next.
-      if (waiting.some((step) => isReady(step, steps))) continue;
-      throw new Fault('internal', 'jobs.stuck', `Operation ${operation.id} has steps that wait for each other.`);
-    }
-    await Promise.race(running.values());
+  async function finishAs(state: 'succeeded' | 'failed', why: string | null) {
+    return { state, error: why, commit: await flow.finish({ ...run, state, error: why, steps }) };
   }
 }
 
-/** An `always` step waits until its predecessors are over, however they ended; the others want them done. */
-function isReady(step: StepRecord, steps: ReadonlyMap<number, StepRecord>): boolean {
-  return step.after.every((number) => {
-    const state = steps.get(number)?.state;
-    return step.always ? state !== 'waiting' : state === 'done';
-  });
+/** Throws `jobs.claim_lost`, and ends all else that runs, when what was asked of the database found the claim gone. */
+type Held = (promise: Promise<boolean>) => Promise<void>;
+
+interface Course {
+  readonly operations: OperationStore;
+  readonly flow: Flow;
+  /** As they stand; kept up to date. */
+  readonly steps: Map<number, StepRecord>;
+  readonly run: OperationRun;
+  readonly meter: ProgressMeter;
+  readonly held: Held;
+}
+
+/** Runs steps until none can start any more and none runs. After trouble that is no step's own nothing new starts, and it is thrown at the end. */
+async function carryOut(course: Course): Promise<void> {
+  const { steps, run } = course;
+  const running = new Map<number, Promise<void>>();
+  const trouble: unknown[] = [];
+  const begin = (step: StepRecord, task: Promise<void>): void => {
+    const noted = task.catch((error: unknown) => void trouble.push(error)).finally(() => running.delete(step.number));
+    running.set(step.number, noted);
+  };
+
+  for (;;) {
+    if (run.signal.aborted) trouble.push(run.signal.reason);
+    for (const step of steps.values()) {
+      if (trouble.length > 0 || running.size >= stepsAtOnce) break;
+      if (step.state !== 'waiting' || running.has(step.number)) continue;
+      const next = whatNext(step, steps);
+      if (next === 'run') begin(step, runStep(course, step));
+      if (next === 'drop') begin(step, settle(course, step, { state: 'dropped', outcome: null, error: null }));
+    }
+    if (running.size === 0) break;
+    await Promise.race(running.values());
+  }
+  if (trouble.length > 0) throw trouble[0];
+  if ([...steps.values()].every((step) => step.state !== 'waiting')) return;
+  throw new Fault('internal', 'jobs.stuck', `Operation ${run.operation.id} has steps that wait for each other.`);
+}
+
+/** A step wants all its predecessors done; an `always` step waits until they are over, however they ended. */
+function whatNext(step: StepRecord, steps: ReadonlyMap<number, StepRecord>): 'run' | 'drop' | 'wait' {
+  const before = step.after.map((number) => steps.get(number)?.state);
+  if (!step.always && before.some((state) => state === 'failed' || state === 'dropped')) return 'drop';
+  return before.includes('waiting') ? 'wait' : 'run';
+}
+
+async function runStep(course: Course, step: StepRecord): Promise<void> {
+  const { operations, flow, steps, run, meter, held } = course;
+  const { operation, signal } = run;
+  const log = run.log.child({ step: step.name });
+  await held(operations.beginStep(operation, step.number));
+  steps.set(step.number, { ...step, attempts: step.attempts + 1 });
+  meter.stepBegan(step.name);
+  const call = () =>
+    flow.runStep(step, {
+      ...run,
+      log,
+      stepId: `${operation.id}/${step.number}`,
+      steps,
+      report: (progress) => meter.report(step.number, step.name, progress),
+    });
+  const onRetry = (attempt: number, delayMs: number, error: unknown): void =>
+    log.warn('The step failed and will be tried again.', { attempt, delayMs: Math.round(delayMs), error: faultText(error) });
+  let end: StepEnd;
+  try {
+    end = { state: 'done', outcome: (await retry(call, { ...stepRetries, signal, onRetry })) ?? null, error: null };
+  } catch (error) {
+    // Told to stop, or no longer ours: nothing has failed, somebody else goes on at this step.
+    if (signal.aborted || isFault(error, 'jobs.claim_lost')) throw error;
+    log.warn('The step has failed.', { error: faultText(error), code: toFault(error).code });
+    end = { state: 'failed', outcome: null, error: faultText(error) };
+  } finally {
+    meter.stepEnded(step.name);
+  }
+  await settle(course, step, end);
+}
+
+async function settle({ operations, steps, run, held }: Course, step: StepRecord, end: StepEnd): Promise<void> {
+  const write = () => operations.endStep(run.operation, step.number, end);
+  await held(retry(write, { ...settleRetries, signal: run.signal }));
+  steps.set(step.number, { ...(steps.get(step.number) ?? step), ...end });
 }
 
 function reportWhile(
@@ -175,7 +181,7 @@ function reportWhile(
       if (stop.signal.aborted) return;
       try {
         // The same write tells a worker that woke up late that it no longer owns the operation.
-        if (!(await operations.reportProgress(claim, { ...meter.read() }))) lost.abort(claimLost());
+        if (!(await operations.reportProgress(claim, meter.read()))) lost.abort(claimLost());
       } catch (error) {
         log.warn('Progress could not be written.', { error: faultText(error) });
       }

@@ -47,25 +47,24 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const { knex, queue, operations, workers, log } = options;
   const flows = new Map(options.flows.map((flow) => [flow.kind, flow]));
   const stop = new AbortController();
-  const running = new Set<Promise<void>>();
+  /** What is being handled, by operation. */
+  const running = new Map<Promise<void>, string>();
 
   const life = await openLife(options);
 
   const handle = async (operationId: string): Promise<void> => {
     if (stop.signal.aborted) return;
-    const flow = flows.get((await operations.get(operationId))?.kind ?? '');
-    // A kind this process does not know (another version's, or none any more) is left for one that does.
-    if (!flow) return;
-    const operation = await operations.claim(operationId, life.workerId());
-    if (!operation) return;
     try {
-      await runOperation(operation, { knex, operations, flow, clock: options.clock, log, signal: stop.signal });
+      const flow = flows.get((await operations.get(operationId))?.kind ?? '');
+      // A kind this process does not know (another version's, or none any more) is left for one that does.
+      if (!flow) return;
+      const operation = await operations.claim(operationId, life.workerId());
+      if (operation) await runOperation(operation, { knex, operations, flow, clock: options.clock, log, signal: stop.signal });
     } catch (error) {
-      if (isFault(error, 'jobs.claim_lost')) return;
-      // Stopped, or the database or bank kept the end from being written: the operation goes back into the queue.
-      if (!stop.signal.aborted) log.error('The operation is handed back.', { operation: operationId, error: faultText(error) });
-      // Nobody is told: the look for orphans comes soon enough, and not at once, which would spin while the trouble lasts.
-      await operations.release(operation);
+      // Stopped, or the database or bank kept the end from being written. The next look gives it back, and not at once,
+      // which would spin while the trouble lasts.
+      if (stop.signal.aborted || isFault(error, 'jobs.claim_lost')) return;
+      log.error('The operation could not go on; it will be tried again.', { operation: operationId, error: faultText(error) });
     }
   };
 
@@ -73,6 +72,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     await life.beat();
     const dead = await workers.removeDead({ graceMs, deadMs });
     if (dead.length > 0) log.warn('Workers have died; their operations go on here or elsewhere.', { workers: dead });
+    await operations.releaseAllBut([...running.values()], life.workerId());
     // Said again even if nobody died: a word may have been lost with the worker that took it from the queue.
     const orphans = await operations.listOrphans();
     if (orphans.length === 0) return;
@@ -80,37 +80,41 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       for (const id of orphans) await queue.announce(id, trx);
     });
   };
-  const beat = cron.schedule(
-    '*/2 * * * * *',
-    () => look().catch((error: unknown) => log.warn('The heartbeat failed.', { error: faultText(error) })),
-    {
-      noOverlap: true,
-    },
-  );
-  await look();
 
-  await queue.consume(options.concurrency, async (operationId) => {
-    const task = handle(operationId);
-    running.add(task);
-    try {
+  try {
+    await look();
+    await queue.consume(options.concurrency, async (operationId) => {
+      const task = handle(operationId);
+      running.set(task, operationId);
       await task;
-    } finally {
       running.delete(task);
-    }
-  });
+    });
+  } catch (error) {
+    await life.close();
+    throw error;
+  }
+  let looking = Promise.resolve();
+  const lookAgain = (): Promise<void> => {
+    looking = look().catch((error: unknown) => log.warn('The heartbeat failed.', { error: faultText(error) }));
+    return looking;
+  };
+  // A missed beat is no matter: the next one does its work.
+  const beat = cron.schedule('*/2 * * * * *', lookAgain, { noOverlap: true, suppressMissedWarning: true });
 
   return {
     async stop() {
       await queue.close();
       const ended = new AbortController();
-      await Promise.race([Promise.allSettled(running), sleep(options.stopGraceMs, ended.signal).catch(() => undefined)]);
+      await Promise.race([Promise.all(running.keys()), sleep(options.stopGraceMs, ended.signal).catch(() => undefined)]);
       // A timer left behind would keep the process up for the rest of it.
       ended.abort();
       stop.abort(
         new Fault('cancelled', 'jobs.worker_stopped', 'This worker is stopping; the operation goes on when one starts.'),
       );
-      await Promise.allSettled(running);
+      await Promise.all(running.keys());
       await beat.stop();
+      // A look that is still under way would begin a new life after the end of this one.
+      await looking;
       await life.close();
     },
   };
@@ -133,11 +137,16 @@ async function openLife({ workers, connectionString, seat, log }: WorkerOptions)
       log.warn('The worker has lost its database session.', { error: faultText(error) });
       if (session === client) session = undefined;
     });
-    await client.connect();
-    // A new id each time: operations claimed in the old life are no longer ours, and their next commit will say so.
-    id = newId();
-    await client.query(workerLockQuery(await workers.register({ id, seat, pid: process.pid })));
-    session = client;
+    try {
+      await client.connect();
+      // A new id each time: operations claimed in the old life are no longer ours, and their next commit will say so.
+      id = newId();
+      await client.query(workerLockQuery(await workers.register({ id, seat, pid: process.pid })));
+      session = client;
+    } catch (error) {
+      await client.end().catch(() => undefined);
+      throw error;
+    }
   };
   await begin();
 
@@ -145,12 +154,18 @@ async function openLife({ workers, connectionString, seat, log }: WorkerOptions)
     workerId: () => id,
     async beat() {
       if (session && (await workers.beat(id))) return;
-      await session?.end().catch(() => undefined);
+      const lost = session;
+      session = undefined;
+      await lost?.end().catch(() => undefined);
       await begin();
     },
     async close() {
-      await workers.remove(id);
-      await session?.end();
+      try {
+        // Frees what it still owns.
+        await workers.remove(id);
+      } finally {
+        await session?.end();
+      }
     },
   };
 }

@@ -17,6 +17,29 @@ export const checkpointStatuses = [
 ] as const;
 export type CheckpointStatus = (typeof checkpointStatuses)[number];
 
+/** What is said of a checkpoint; every change is one generation more. */
+export interface CheckpointWord {
+  readonly generation: number;
+  readonly status: CheckpointStatus;
+}
+
+/** Of two words of one generation the later in this list counts: `available` over `error`, for its data is there. */
+export const wordPrecedence: readonly CheckpointStatus[] = [
+  'protecting',
+  'wait_copying',
+  'copying',
+  'error',
+  'available',
+  'deleting',
+  'error-deleting',
+  'deleted',
+];
+
+/** Above 0 when `a` counts over `b`; 0 when they say the same. */
+export function compareWords(a: CheckpointWord, b: CheckpointWord): number {
+  return a.generation - b.generation || wordPrecedence.indexOf(a.status) - wordPrecedence.indexOf(b.status);
+}
+
 /** The plan as it was when the checkpoint was made. */
 export interface CheckpointPlan {
   readonly id: string;

@@ -1,5 +1,5 @@
 import { Fault } from '../base/faults.ts';
-import { type CheckpointStatus, checkpointStatuses } from '../model/checkpoint.ts';
+import { type CheckpointStatus, type CheckpointWord, checkpointStatuses, compareWords } from '../model/checkpoint.ts';
 
 /**
  * What a bank holds, as keys:
@@ -10,28 +10,15 @@ import { type CheckpointStatus, checkpointStatuses } from '../model/checkpoint.t
  * `<time>` is twelve hex digits of milliseconds since the epoch, so a listing is in order of creation. A checkpoint's state
  * is never overwritten: each change is a new object of the next generation, the highest counts, and a plain listing tells
  * every checkpoint and its status without reading anything. `<writer>` keeps two workers that write the same generation
- * apart: then the later word in `precedence` counts, the same for every reader (`available` over `error`: its data is there).
+ * apart: `compareWords` says which of them counts, the same for every reader.
  */
-export interface CheckpointKey {
+export interface CheckpointKey extends CheckpointWord {
   readonly projectId: string;
   readonly planId: string;
   readonly checkpointId: string;
   readonly createdAt: number;
-  readonly generation: number;
-  readonly status: CheckpointStatus;
   readonly key: string;
 }
-
-const precedence: readonly CheckpointStatus[] = [
-  'protecting',
-  'wait_copying',
-  'copying',
-  'error',
-  'available',
-  'deleting',
-  'error-deleting',
-  'deleted',
-];
 
 /** Any text as one part of a key: what a key may not hold is written `=XX`. */
 export function keyPart(text: string): string {
@@ -46,7 +33,9 @@ export function keyPart(text: string): string {
 }
 
 function fromKeyPart(part: string): string {
-  const bytes = part.split(/(=[0-9a-f]{2})/).map((piece) => (/^=[0-9a-f]{2}$/.test(piece) ? Buffer.from(piece.slice(1), 'hex') : Buffer.from(piece)));
+  const bytes = part
+    .split(/(=[0-9a-f]{2})/)
+    .map((piece) => (/^=[0-9a-f]{2}$/.test(piece) ? Buffer.from(piece.slice(1), 'hex') : Buffer.from(piece)));
   return Buffer.concat(bytes).toString('utf8');
 }
 
@@ -56,7 +45,14 @@ export function checkpointsPrefix(providerId: string, projectId?: string): strin
 
 export function checkpointKey(
   providerId: string,
-  entry: { projectId: string; planId: string; checkpointId: string; createdAt: number; generation: number; status: CheckpointStatus },
+  entry: {
+    projectId: string;
+    planId: string;
+    checkpointId: string;
+    createdAt: number;
+    generation: number;
+    status: CheckpointStatus;
+  },
   writer: string,
 ): string {
   const time = entry.createdAt.toString(16).padStart(12, '0');
@@ -83,7 +79,7 @@ export function parseCheckpointKey(key: string): CheckpointKey | undefined {
 
 /** Which of two words about one checkpoint counts. */
 export function laterOf(a: CheckpointKey, b: CheckpointKey): CheckpointKey {
-  if (a.checkpointId !== b.checkpointId) throw new Fault('internal', 'protection.other_checkpoint', 'Two checkpoints cannot be compared.');
-  const order = a.generation - b.generation || precedence.indexOf(a.status) - precedence.indexOf(b.status) || (a.key < b.key ? -1 : 1);
-  return order > 0 ? a : b;
+  if (a.checkpointId !== b.checkpointId)
+    throw new Fault('internal', 'protection.other_checkpoint', 'Two checkpoints cannot be compared.');
+  return (compareWords(a, b) || (a.key < b.key ? -1 : 1)) > 0 ? a : b;
 }

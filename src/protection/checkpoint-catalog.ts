@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
-import { Fault, faultText, isFault } from '../base/faults.ts';
+import { Fault, faultText, isFault, toFault } from '../base/faults.ts';
 import { createLimit } from '../base/limit.ts';
 import type { Log } from '../base/log.ts';
 import type { CatalogueEntry, CheckpointStore } from '../db/checkpoint-store.ts';
-import type { Checkpoint, CheckpointStatus } from '../model/checkpoint.ts';
+import { type Checkpoint, type CheckpointStatus, compareWords } from '../model/checkpoint.ts';
 import { type CheckpointKey, checkpointKey, checkpointsPrefix, laterOf, parseCheckpointKey } from './bank-layout.ts';
 import type { OpenProvider } from './provider-registry.ts';
 
@@ -22,8 +22,11 @@ export interface CheckpointCatalog {
   publish(provider: OpenProvider, entry: Pick<CatalogueEntry, 'checkpoint' | 'generation'>): Promise<void>;
   /** Takes over what the bank knows and the catalogue does not. */
   refresh(provider: OpenProvider, projectId: string): Promise<void>;
-  /** One checkpoint, whoever's; looked for in the bank when the catalogue does not have it. */
-  find(provider: OpenProvider, checkpointId: string): Promise<CatalogueEntry | undefined>;
+  /**
+   * One checkpoint, whoever's; asked for by a member of the project. While the bank is away the catalogue alone answers.
+   * @throws {Fault} not-found `checkpoint.unknown`
+   */
+  get(provider: OpenProvider, projectId: string, checkpointId: string): Promise<CatalogueEntry>;
 }
 
 export function createCheckpointCatalog(options: { store: CheckpointStore; clock: Clock; log: Log }): CheckpointCatalog {
@@ -35,14 +38,17 @@ export function createCheckpointCatalog(options: { store: CheckpointStore; clock
     const plain = repository.openDocument('checkpoint', key.key, await provider.bank.get(key.key, { maxBytes: maxEntryBytes }));
     const { format, ...checkpoint } = JSON.parse(plain.toString('utf8')) as Checkpoint & { format: number };
     if (format !== 1) {
-      throw new Fault('unsupported', 'protection.newer_checkpoint', `Checkpoint ${key.checkpointId} was written by a newer Karri (format ${format}).`, {
-        help: 'Update this service.',
-      });
+      throw new Fault(
+        'unsupported',
+        'protection.newer_checkpoint',
+        `Checkpoint ${key.checkpointId} was written by a newer Karri (format ${format}).`,
+        { help: 'Update this service.' },
+      );
     }
     return { checkpoint, generation: key.generation, published: true };
   };
 
-  const publish = async (provider: OpenProvider, { checkpoint, generation }: Pick<CatalogueEntry, 'checkpoint' | 'generation'>): Promise<void> => {
+  const publish: CheckpointCatalog['publish'] = async (provider, { checkpoint, generation }) => {
     const key = checkpointKey(
       checkpoint.providerId,
       {
@@ -55,7 +61,7 @@ export function createCheckpointCatalog(options: { store: CheckpointStore; clock
       },
       randomBytes(4).toString('hex'),
     );
-    const repository = await provider.repository(checkpoint.projectId, { create: true });
+    const repository = await provider.repository(checkpoint.projectId, { create: false });
     const plain = Buffer.from(JSON.stringify({ format: 1, ...checkpoint }));
     await provider.bank.put(key, repository.sealDocument('checkpoint', key, plain));
   };
@@ -76,59 +82,83 @@ export function createCheckpointCatalog(options: { store: CheckpointStore; clock
     const limit = createLimit(8);
     const entries = await Promise.all(
       keys.map((key) =>
-        limit(async () => {
-          try {
-            return await read(provider, key);
-          } catch (error) {
+        limit(() =>
+          read(provider, key).catch((error: unknown) => {
             // One damaged entry must not hide all the others; it is named in the log and stays as the catalogue had it.
-            if (!(error instanceof Fault) || (error.kind !== 'corrupt' && error.kind !== 'unsupported' && error.code !== 'storage.missing')) throw error;
-            log.error('A checkpoint of the bank cannot be read.', { checkpoint: key.checkpointId, key: key.key, error: faultText(error) });
+            const fault = toFault(error);
+            if (fault.kind !== 'corrupt' && fault.kind !== 'unsupported' && fault.code !== 'storage.missing') throw error;
+            log.error('A checkpoint of the bank cannot be read.', {
+              checkpoint: key.checkpointId,
+              key: key.key,
+              error: faultText(error),
+            });
             return undefined;
-          }
-        }),
+          }),
+        ),
       ),
     );
     await store.upsert(entries.filter((entry) => entry !== undefined));
   };
 
+  /** States that could not be told to the bank when they came about, because it was away, are told now. */
+  const tellLate = async (provider: OpenProvider, checkpointId: string): Promise<void> => {
+    const entry = await store.get(checkpointId);
+    if (!entry || entry.published || !endStatuses.includes(entry.checkpoint.status)) return;
+    try {
+      await publish(provider, entry);
+    } catch (error) {
+      // A bank that can be read and not written has no part in what was asked: a list.
+      log.warn('The bank could still not be told of a state.', { checkpoint: checkpointId, error: faultText(error) });
+      return;
+    }
+    await store.upsert([{ ...entry, published: true }]);
+  };
+
+  const refresh: CheckpointCatalog['refresh'] = async (provider, projectId) => {
+    const scope = `${provider.info.id}/${projectId}`;
+    const last = refreshedAt.get(scope);
+    if (last !== undefined && clock.monotonic() - last < freshMs) return;
+    // Asked before the bank is: what it has as published by now must be in the listing, or is gone from the bank.
+    const known = await store.listWords(provider.info.id, projectId);
+    const newest = await listNewest(provider, checkpointsPrefix(provider.info.id, projectId));
+
+    const changed = [...newest].filter(([id, key]) => {
+      const word = known.get(id);
+      return word === undefined || compareWords(key, word) > 0;
+    });
+    await takeOver(
+      provider,
+      changed.map(([, key]) => key),
+    );
+    for (const [id, { published }] of known) if (!published) await tellLate(provider, id);
+    await store.remove([...known].filter(([id, { published }]) => published && !newest.has(id)).map(([id]) => id));
+    refreshedAt.set(scope, clock.monotonic());
+  };
+
   return {
     publish,
+    refresh,
 
-    async refresh(provider, projectId) {
-      const scope = `${provider.info.id}/${projectId}`;
-      const last = refreshedAt.get(scope);
-      if (last !== undefined && clock.monotonic() - last < freshMs) return;
-      const newest = await listNewest(provider, checkpointsPrefix(provider.info.id, projectId));
-      const known = await store.listGenerations(provider.info.id, projectId);
-
-      const changed = [...newest.values()].filter((key) => (known.get(key.checkpointId)?.generation ?? -1) < key.generation);
-      if (changed.length > 0) await takeOver(provider, changed);
-
-      // States that could not be told to the bank when they came about (it was away) are told now.
-      for (const [id, { published }] of known) {
-        if (published) continue;
-        const entry = await store.get(id);
-        if (!entry || !endStatuses.includes(entry.checkpoint.status)) continue;
-        await publish(provider, entry);
-        await store.upsert([{ ...entry, published: true }]);
-      }
-      const gone = [...known].filter(([id, { published }]) => published && !newest.has(id)).map(([id]) => id);
-      if (gone.length > 0) await store.remove(gone);
-      refreshedAt.set(scope, clock.monotonic());
-    },
-
-    async find(provider, checkpointId) {
+    async get(provider, projectId, checkpointId) {
+      await refresh(provider, projectId).catch((error: unknown) => {
+        const { kind } = toFault(error);
+        // What the catalogue does not know either is asked of the bank below, which then says itself that it is away.
+        if (kind !== 'unavailable' && kind !== 'timeout') throw error;
+      });
       const known = await store.get(checkpointId);
       if (known) return known;
       const newest = (await listNewest(provider, checkpointsPrefix(provider.info.id))).get(checkpointId);
-      if (!newest) return undefined;
-      try {
-        await takeOver(provider, [newest]);
-      } catch (error) {
+      if (!newest) throw unknownCheckpoint(checkpointId);
+      const entry = await read(provider, newest).catch((error: unknown) => {
         // A repository that is sealed with another provider's key is somebody else's: as good as not there.
-        if (!isFault(error, 'repository.wrong_key')) throw error;
-      }
-      return store.get(checkpointId);
+        throw isFault(error, 'repository.wrong_key') ? unknownCheckpoint(checkpointId) : error;
+      });
+      await store.upsert([entry]);
+      return entry;
     },
   };
+}
+
+export function unknownCheckpoint(id: string): Fault {
+  return new Fault('not-found', 'checkpoint.unknown', `Checkpoint ${id} could not be found.`);
 }

@@ -3,9 +3,8 @@ import type { CatalogueEntry } from '../db/checkpoint-store.ts';
 import type { Caller } from '../model/caller.ts';
 import type { Checkpoint, CheckpointStatus, ShownCheckpoint } from '../model/checkpoint.ts';
 import type { CheckpointService } from './contract.ts';
-import { startDelete } from './delete.ts';
+import { lockUnchanged, startDelete } from './delete.ts';
 import type { ProtectionDeps } from './deps.ts';
-import { findProgress } from './live-progress.ts';
 import { checkpointSubject, startProtect } from './protect.ts';
 import { getVisible } from './visible.ts';
 
@@ -14,18 +13,12 @@ const dayMs = 86_400_000;
 
 export function createCheckpointService(deps: ProtectionDeps): CheckpointService {
   const show = async (checkpoints: readonly Checkpoint[]): Promise<ShownCheckpoint[]> => {
-    const progress = await findProgress(
-      deps.operations,
-      checkpoints.map(({ id }) => checkpointSubject(id)),
-    );
+    const progress = await deps.operations.findProgress(checkpoints.map(({ id }) => checkpointSubject(id)));
     return checkpoints.map((checkpoint) => ({ ...checkpoint, progress: progress.get(checkpointSubject(checkpoint.id)) ?? null }));
   };
 
   const get = async (caller: Caller, providerId: string, id: string): Promise<CatalogueEntry> => {
-    const provider = deps.providers.get(providerId);
-    await deps.catalog.refresh(provider, caller.projectId);
-    const entry = await deps.catalog.find(provider, id);
-    if (!entry) throw new Fault('not-found', 'checkpoint.unknown', `Checkpoint ${id} could not be found.`);
+    const entry = await deps.catalog.get(deps.providers.get(providerId), caller.projectId, id);
     if (entry.checkpoint.projectId !== caller.projectId && !caller.isAdmin) {
       throw new Fault('forbidden', 'checkpoint.foreign', `Checkpoint ${id} belongs to another project.`);
     }
@@ -36,7 +29,11 @@ export function createCheckpointService(deps: ProtectionDeps): CheckpointService
     async create(caller, providerId, planId, extraInfo) {
       const plan = getVisible(caller, 'plan', await deps.plans.get(planId));
       if (plan.providerId !== providerId) {
-        throw new Fault('invalid', 'checkpoint.other_provider', `Plan ${planId} belongs to provider ${plan.providerId}, not to ${providerId}.`);
+        throw new Fault(
+          'invalid',
+          'checkpoint.other_provider',
+          `Plan ${planId} belongs to provider ${plan.providerId}, not to ${providerId}.`,
+        );
       }
       return { ...(await startProtect(deps, caller, plan, extraInfo)), progress: null };
     },
@@ -49,30 +46,38 @@ export function createCheckpointService(deps: ProtectionDeps): CheckpointService
         ...query,
         providerId,
         ...(query.startDate !== undefined && { from: Date.parse(`${query.startDate}T00:00:00Z`) }),
-        ...(query.startDate !== undefined && query.endDate !== undefined && { until: Date.parse(`${query.endDate}T00:00:00Z`) + dayMs }),
+        ...(query.startDate !== undefined &&
+          query.endDate !== undefined && { until: Date.parse(`${query.endDate}T00:00:00Z`) + dayMs }),
       });
       return { items: await show(items) };
     },
 
     async get(caller, providerId, id) {
-      const [shown] = await show([(await get(caller, providerId, id)).checkpoint]);
-      if (!shown) throw new Fault('not-found', 'checkpoint.unknown', `Checkpoint ${id} could not be found.`);
-      return shown;
+      const { checkpoint } = await get(caller, providerId, id);
+      const [shown] = await show([checkpoint]);
+      return shown ?? { ...checkpoint, progress: null };
     },
 
     async resetState(caller, providerId, id, state) {
       const entry = await get(caller, providerId, id);
       const { checkpoint } = entry;
       if (!resettable.includes(checkpoint.status)) {
-        throw new Fault('invalid', 'checkpoint.not_resettable', `Checkpoint ${id} is ${checkpoint.status}; its state cannot be reset now.`);
+        throw new Fault(
+          'invalid',
+          'checkpoint.not_resettable',
+          `Checkpoint ${id} is ${checkpoint.status}; its state cannot be reset now.`,
+        );
       }
       const changed: CatalogueEntry = {
         checkpoint: { ...checkpoint, status: state, reason: state === 'error' ? 'Set by a request.' : null },
         generation: entry.generation + 1,
         published: true,
       };
-      await deps.catalog.publish(deps.providers.get(checkpoint.providerId), changed);
-      await deps.checkpoints.upsert([changed]);
+      await deps.knex.transaction(async (trx) => {
+        await lockUnchanged(deps, entry, trx);
+        await deps.catalog.publish(deps.providers.get(checkpoint.providerId), changed);
+        await deps.checkpoints.upsert([changed], trx);
+      });
     },
 
     async delete(caller, providerId, id) {

@@ -1,3 +1,4 @@
+import type { Knex } from 'knex';
 import { Fault } from '../base/faults.ts';
 import { newId } from '../base/ids.ts';
 import type { CatalogueEntry } from '../db/checkpoint-store.ts';
@@ -27,9 +28,14 @@ const deletable = ['available', 'error', 'error-deleting'];
 export async function startDelete(deps: ProtectionDeps, caller: Caller, entry: CatalogueEntry): Promise<void> {
   const { checkpoint } = entry;
   if (!deletable.includes(checkpoint.status)) {
-    throw new Fault('invalid', 'checkpoint.not_deletable', `Checkpoint ${checkpoint.id} is ${checkpoint.status} and cannot be deleted now.`, {
-      help: 'A checkpoint can be deleted when it is available, in error or in error-deleting.',
-    });
+    throw new Fault(
+      'invalid',
+      'checkpoint.not_deletable',
+      `Checkpoint ${checkpoint.id} is ${checkpoint.status} and cannot be deleted now.`,
+      {
+        help: 'A checkpoint can be deleted when it is available, in error or in error-deleting.',
+      },
+    );
   }
   const provider = deps.providers.get(checkpoint.providerId);
   // A protect that failed before its graph was built has nothing in the bank but its entry.
@@ -56,11 +62,7 @@ export async function startDelete(deps: ProtectionDeps, caller: Caller, entry: C
     announce: true,
   });
   await deps.knex.transaction(async (trx) => {
-    // Two requests at once: the lock lets one of them see the other's `deleting`.
-    const now = await deps.checkpoints.lock(checkpoint.id, trx);
-    if (now && now.generation !== entry.generation) {
-      throw new Fault('invalid', 'checkpoint.not_deletable', `Checkpoint ${checkpoint.id} is ${now.checkpoint.status} and cannot be deleted now.`);
-    }
+    await lockUnchanged(deps, entry, trx);
     await deps.checkpoints.upsert([{ checkpoint: deleting, generation, published: false }], trx);
     await deps.logs.create(
       {
@@ -80,8 +82,28 @@ export async function startDelete(deps: ProtectionDeps, caller: Caller, entry: C
       },
       trx,
     );
-    await deps.operations.create({ id: operationId, kind: 'delete', subject: checkpointSubject(checkpoint.id), input, steps }, trx);
+    await deps.operations.create(
+      { id: operationId, kind: 'delete', subject: checkpointSubject(checkpoint.id), input, steps },
+      trx,
+    );
     await deps.queue.announce(operationId, trx);
+  });
+}
+
+/**
+ * Of two requests that would change the state at once, one comes first and the other is refused.
+ * @throws {Fault} invalid `checkpoint.changed`
+ */
+export async function lockUnchanged(
+  deps: ProtectionDeps,
+  { checkpoint, generation }: CatalogueEntry,
+  trx: Knex.Transaction,
+): Promise<void> {
+  const now = await deps.checkpoints.lock(checkpoint.id, trx);
+  if (now?.generation === generation && now.checkpoint.status === checkpoint.status) return;
+  const state = now === undefined ? 'gone from the bank' : now.checkpoint.status;
+  throw new Fault('invalid', 'checkpoint.changed', `Checkpoint ${checkpoint.id} is ${state} since a moment ago.`, {
+    help: 'Look at it again, and ask again if it is still to be done.',
   });
 }
 
@@ -99,7 +121,10 @@ export function createDeleteFlow(deps: ProtectionDeps): Flow {
       }
       if (what.do !== 'hook') throw new Fault('internal', 'delete.bad_step', `A deletion has no step ${step.name}.`);
       const node = getNode(input.graph, what.node);
-      const call: DeleteCall = { ...(await buildCall(input, node, provider, run)), saved: savedOf(input.checkpoint)[resourceKey(node)] };
+      const call: DeleteCall = {
+        ...(await buildCall(input, node, provider, run)),
+        saved: savedOf(input.checkpoint)[resourceKey(node)],
+      };
       return { ...(await runHook(getProtection(provider, node.type).delete, what.hook, call, deps.clock)) };
     },
 
@@ -120,7 +145,7 @@ export function createDeleteFlow(deps: ProtectionDeps): Flow {
         }),
       };
       const generation = input.generation + 1;
-      const published = await publishEnd(deps, deps.providers.get(input.providerId), ending, { checkpoint, generation });
+      const published = await publishEnd(deps, ending, { checkpoint, generation });
       return async (trx) => {
         await deps.checkpoints.upsert([{ checkpoint, generation, published }], trx);
         await deps.logs.close(input.logId, { status, endedAt: deps.clock.now(), errorInfo: ending.error, extraInfo: null }, trx);

@@ -1,6 +1,7 @@
 import type { Json } from '../base/canonical-json.ts';
 import type { Clock } from '../base/clock.ts';
 import { Fault } from '../base/faults.ts';
+import { canonicalUuid, isUuidLike } from '../base/ids.ts';
 import type { StepRecord } from '../db/operation-store.ts';
 import type { StepRun } from '../jobs/flow.ts';
 import type { Parameters } from '../model/resource.ts';
@@ -27,9 +28,15 @@ export interface HookOutcome {
   readonly seconds: number;
 }
 
-/** Parameters of the type, overlaid by those of this very resource. */
+/** Parameters of the type, overlaid by those of this very resource, however its id is spelt. */
 export function parametersOf(parameters: Parameters, resource: { type: string; id: string }): Record<string, string> {
-  return { ...parameters[resource.type], ...parameters[resourceKey(resource)] };
+  const own = Object.entries(parameters).filter(([key]) => spell(key) === spell(resourceKey(resource)));
+  return Object.assign({}, parameters[resource.type], ...own.map(([, values]) => values));
+}
+
+function spell(key: string): string {
+  const [type = '', id] = key.split('#', 2);
+  return id !== undefined && isUuidLike(id) ? `${type}#${canonicalUuid(id)}` : key;
 }
 
 /** The outcome of one hook of one resource, as far as its step is done. */
@@ -37,7 +44,7 @@ export function hookOutcome(steps: Iterable<StepRecord>, node: string, hook: Hoo
   for (const step of steps) {
     const input = step.input as StepInput;
     if (input.do === 'hook' && input.node === node && input.hook === hook && step.state === 'done') {
-      return step.outcome as HookOutcome | null ?? undefined;
+      return (step.outcome as HookOutcome | null) ?? undefined;
     }
   }
   return undefined;
@@ -66,7 +73,8 @@ export async function buildCall(
     const outcome = hookOutcome(run.steps.values(), node.key, hook);
     if (outcome?.value != null) outcomes[hook] = outcome.value;
   }
-  const repository = await provider.repository(input.projectId, { create: true });
+  // Whoever protects makes it before the operation is written down; one that is gone since holds nothing to go on with.
+  const repository = await provider.repository(input.projectId, { create: false });
   return {
     stepId: run.stepId,
     projectId: input.projectId,

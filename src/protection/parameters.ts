@@ -13,7 +13,9 @@ export function checkParameters(provider: OpenProvider, parameters: Parameters, 
   for (const [key, values] of Object.entries(parameters)) {
     const [type = '', id] = key.split('#', 2);
     if (id !== undefined && !isUuidLike(id)) {
-      throw new Fault('invalid', 'parameters.bad_key', `parameters: the part after # in ${key} must be a UUID.`, { details: { field: `parameters.${key}` } });
+      throw new Fault('invalid', 'parameters.bad_key', `parameters: the part after # in ${key} must be a UUID.`, {
+        details: { field: `parameters.${key}` },
+      });
     }
     const schema = provider.findProtection(type)?.schemas[which];
     if (!schema) continue;

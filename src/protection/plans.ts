@@ -29,7 +29,13 @@ export function createPlanService(deps: ProtectionDeps, quota: { readonly plans:
       }
       checkParameters(provider, wanted.parameters, 'options');
       checkHooks(wanted.hooks);
-      const plan: Plan = { ...wanted, id: newId(), projectId: caller.projectId, status: 'suspended', createdAt: deps.clock.now() };
+      const plan: Plan = {
+        ...wanted,
+        id: newId(),
+        projectId: caller.projectId,
+        status: 'suspended',
+        createdAt: deps.clock.now(),
+      };
       await deps.plans.create(plan, { maxPlans: quota.plans });
       return plan;
     },

@@ -1,5 +1,5 @@
 import { Fault, faultText, toFault } from '../base/faults.ts';
-import { newId } from '../base/ids.ts';
+import { canonicalUuid, isUuidLike, newId } from '../base/ids.ts';
 import type { StepRecord } from '../db/operation-store.ts';
 import type { Ending, Flow, StepRun } from '../jobs/flow.ts';
 import type { Caller } from '../model/caller.ts';
@@ -9,8 +9,8 @@ import type { ResourceRef } from '../model/protectable.ts';
 import type { ProtectionDeps } from './deps.ts';
 import { drawSteps, type StepInput } from './draw-steps.ts';
 import { buildCall, failureOf, getNode, hookOutcome, type OperationInput, runHook } from './hook-call.ts';
-import type { OpenProvider } from './provider-registry.ts';
 import { listDependents } from './protectables.ts';
+import type { OpenProvider } from './provider-registry.ts';
 import { buildResourceGraph, encodeResourceGraph, type ResourceGraph, resourceKey } from './resource-graph.ts';
 
 interface ProtectInput extends OperationInput {
@@ -29,21 +29,26 @@ export async function startProtect(
   plan: Plan,
   extraInfo: Readonly<Record<string, unknown>> | null,
 ): Promise<Checkpoint> {
-  const provider = deps.providers.get(plan.providerId);
-  const { graph, checkpoint } = await refuseEarly(async () => {
+  const { provider, graph, checkpoint } = await refuseEarly(async () => {
+    const provider = deps.providers.get(plan.providerId);
     const roots: ResourceRef[] = plan.resources.map((resource) => ({ ...resource, extraInfo: resource.extraInfo ?? null }));
     const built = await buildResourceGraph(roots, (parent) => listDependents(deps.protectables, caller, parent));
     for (const node of built) {
       if (!provider.findProtection(node.type)) {
-        throw new Fault('invalid', 'protection.no_plugin', `Provider ${provider.info.name} has no plugin for ${resourceKey(node)}.`, {
-          help: 'Add a protection plugin for this type to the provider file, or take the resource out of the plan.',
-        });
+        throw new Fault(
+          'invalid',
+          'protection.no_plugin',
+          `Provider ${provider.info.name} has no plugin for ${resourceKey(node)}.`,
+          {
+            help: 'Add a protection plugin for this type to the provider file, or take the resource out of the plan.',
+          },
+        );
       }
     }
     // Opens the repository and asks the bank for something: a bank that is away or a wrong key refuses the request itself.
     await provider.repository(plan.projectId, { create: true });
     await provider.bank.stat(`checkpoints/${provider.info.id}`);
-    return { graph: built, checkpoint: newCheckpoint(plan, built, extraInfo, deps.clock.now()) };
+    return { provider, graph: built, checkpoint: newCheckpoint(plan, built, extraInfo, deps.clock.now()) };
   });
 
   const operationId = newId();
@@ -86,7 +91,10 @@ export async function startProtect(
       },
       trx,
     );
-    await deps.operations.create({ id: operationId, kind: 'protect', subject: checkpointSubject(checkpoint.id), input, steps }, trx);
+    await deps.operations.create(
+      { id: operationId, kind: 'protect', subject: checkpointSubject(checkpoint.id), input, steps },
+      trx,
+    );
     await deps.queue.announce(operationId, trx);
   });
   return checkpoint;
@@ -106,7 +114,12 @@ async function refuseEarly<T>(prepare: () => Promise<T>): Promise<T> {
   }
 }
 
-function newCheckpoint(plan: Plan, graph: ResourceGraph, extraInfo: Readonly<Record<string, unknown>> | null, now: number): Checkpoint {
+function newCheckpoint(
+  plan: Plan,
+  graph: ResourceGraph,
+  extraInfo: Readonly<Record<string, unknown>> | null,
+  now: number,
+): Checkpoint {
   return {
     id: newId(),
     projectId: plan.projectId,
@@ -123,7 +136,7 @@ function newCheckpoint(plan: Plan, graph: ResourceGraph, extraInfo: Readonly<Rec
 
 function scheduledOperationId(extraInfo: Readonly<Record<string, unknown>> | null): string | null {
   const id = extraInfo?.['scheduled_operation_id'];
-  return typeof id === 'string' ? id : null;
+  return typeof id === 'string' && isUuidLike(id) ? canonicalUuid(id) : null;
 }
 
 export function createProtectFlow(deps: ProtectionDeps): Flow {
@@ -157,7 +170,6 @@ export function createProtectFlow(deps: ProtectionDeps): Flow {
 
   const finish = async (ending: Ending): ReturnType<Flow['finish']> => {
     const input = ending.operation.input as ProtectInput;
-    const provider = deps.providers.get(input.providerId);
     const resources = input.graph.map((node): CheckpointResource => {
       const reason = failureOf(ending.steps, node.key);
       const saved = hookOutcome(ending.steps, node.key, 'main')?.value;
@@ -172,12 +184,17 @@ export function createProtectFlow(deps: ProtectionDeps): Flow {
     });
     const status = ending.state === 'succeeded' ? 'available' : 'error';
     const checkpoint: Checkpoint = { ...input.checkpoint, status, resources, reason: ending.error };
-    const published = await publishEnd(deps, provider, ending, { checkpoint, generation: 1 });
+    const published = await publishEnd(deps, ending, { checkpoint, generation: 1 });
     return async (trx) => {
       await deps.checkpoints.upsert([{ checkpoint, generation: 1, published }], trx);
       await deps.logs.close(
         input.logId,
-        { status, endedAt: deps.clock.now(), errorInfo: ending.error, extraInfo: { resources: figures(ending.steps, input.graph) } },
+        {
+          status,
+          endedAt: deps.clock.now(),
+          errorInfo: ending.error,
+          extraInfo: { resources: figures(ending.steps, input.graph) },
+        },
         trx,
       );
     };
@@ -195,18 +212,18 @@ export function getProtection(provider: OpenProvider, type: string) {
 }
 
 /**
- * Tells the bank how an operation on a checkpoint ended, and whether it heard. Good ends must be heard, so the operation is
- * tried again until the bank is back; a bad end is kept here and told to the bank later, for the caller should see it now.
+ * Tells the bank how an operation on a checkpoint ended, and whether it heard. A good end must be heard: the operation is
+ * finished again until the bank is back. A bad end is kept here and told to the bank later, for the caller should see it now;
+ * also that of an operation whose provider is gone from this service.
  */
 export async function publishEnd(
   deps: ProtectionDeps,
-  provider: OpenProvider,
   ending: Ending,
   entry: { checkpoint: Checkpoint; generation: number },
 ): Promise<boolean> {
-  if (!(await ending.stillHeld())) throw new Fault('cancelled', 'jobs.claim_lost', 'Another worker has taken this operation over.');
+  await ending.checkHeld();
   try {
-    await deps.catalog.publish(provider, entry);
+    await deps.catalog.publish(deps.providers.get(entry.checkpoint.providerId), entry);
     return true;
   } catch (error) {
     if (ending.state === 'succeeded') throw error;

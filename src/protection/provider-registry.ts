@@ -89,7 +89,7 @@ export async function openProviderRegistry(
       const provider = open.get(id);
       if (provider) return provider;
       throw new Fault('not-found', 'provider.unknown', `Provider ${id} could not be found.`, {
-        help: 'GET /providers lists those this service has; a provider is one YAML file in its providers folder.',
+        help: 'GET /providers lists those this service has. One that is missing is a YAML file to be put into its providers folder, and SIGHUP sent.',
       });
     },
     replace,

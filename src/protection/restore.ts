@@ -72,7 +72,7 @@ export async function startRestore(deps: ProtectionDeps, caller: Caller, wanted:
   const input: RestoreInput = {
     projectId: checkpoint.projectId,
     userId: caller.userId,
-    providerId: wanted.providerId,
+    providerId: checkpoint.providerId,
     checkpointId: checkpoint.id,
     graph,
     parameters: wanted.parameters,
@@ -113,22 +113,24 @@ export async function startRestore(deps: ProtectionDeps, caller: Caller, wanted:
 }
 
 async function planRestore(deps: ProtectionDeps, caller: Caller, wanted: NewRestore) {
-  const provider = deps.providers.get(wanted.providerId);
-  await deps.catalog.refresh(provider, caller.projectId);
-  const found = await deps.catalog.find(provider, wanted.checkpointId);
-  if (!found) throw new Fault('not-found', 'checkpoint.unknown', `Checkpoint ${wanted.checkpointId} could not be found.`);
-  const { checkpoint } = found;
+  const { checkpoint } = await deps.catalog.get(deps.providers.get(wanted.providerId), caller.projectId, wanted.checkpointId);
   if (checkpoint.projectId !== caller.projectId && !caller.isAdmin) {
     throw new Fault('forbidden', 'checkpoint.foreign', `Checkpoint ${checkpoint.id} belongs to another project.`);
   }
   if (checkpoint.status !== 'available') {
-    throw new Fault('invalid', 'checkpoint.not_available', `Checkpoint ${checkpoint.id} is ${checkpoint.status}; only an available one can be restored.`);
+    throw new Fault(
+      'invalid',
+      'checkpoint.not_available',
+      `Checkpoint ${checkpoint.id} is ${checkpoint.status}; only an available one can be restored.`,
+    );
   }
   if (wanted.restoreTarget !== null) {
     throw new Fault('unsupported', 'restore.no_target', `This service knows no cloud at ${wanted.restoreTarget}.`, {
       help: 'Leave restore_target out to restore on this cloud.',
     });
   }
+  // The one that made it: another one that the request names may only share the database.
+  const provider = deps.providers.get(checkpoint.providerId);
   checkParameters(provider, wanted.parameters, 'restore');
   const graph = decodeResourceGraph(checkpoint.resourceGraph ?? '');
   for (const node of graph) getProtection(provider, node.type);
@@ -152,7 +154,11 @@ export function createRestoreFlow(deps: ProtectionDeps): Flow {
     let made = madeOf(run.steps.values(), node);
     const saved = input.saved[resourceKey(node)];
     if (saved === undefined) {
-      throw new Fault('corrupt', 'restore.nothing_saved', `Checkpoint ${input.checkpointId} holds nothing of ${resourceKey(node)}.`);
+      throw new Fault(
+        'corrupt',
+        'restore.nothing_saved',
+        `Checkpoint ${input.checkpointId} holds nothing of ${resourceKey(node)}.`,
+      );
     }
     const call: RestoreCall = {
       ...(await buildCall(input, node, deps.providers.get(input.providerId), run)),
@@ -181,7 +187,12 @@ export function createRestoreFlow(deps: ProtectionDeps): Flow {
       if (what.do !== 'hook') throw new Fault('internal', 'restore.bad_step', `A restore has no step ${step.name}.`);
       const node = getNode(input.graph, what.node);
       const { call, made } = await restoreCall(input, node, run);
-      const outcome = await runHook(getProtection(deps.providers.get(input.providerId), node.type).restore, what.hook, call, deps.clock);
+      const outcome = await runHook(
+        getProtection(deps.providers.get(input.providerId), node.type).restore,
+        what.hook,
+        call,
+        deps.clock,
+      );
       const id = made();
       return { ...outcome, ...(id !== undefined && { made: id }) };
     },
@@ -212,7 +223,12 @@ export function createRestoreFlow(deps: ProtectionDeps): Flow {
         await deps.restores.setStatus(input.restoreId, status, trx);
         await deps.logs.close(
           input.logId,
-          { status, endedAt: deps.clock.now(), errorInfo: ending.error, extraInfo: { resources: figures(ending.steps, input.graph) } },
+          {
+            status,
+            endedAt: deps.clock.now(),
+            errorInfo: ending.error,
+            extraInfo: { resources: figures(ending.steps, input.graph) },
+          },
           trx,
         );
       };
@@ -221,10 +237,11 @@ export function createRestoreFlow(deps: ProtectionDeps): Flow {
 
   /** Takes back what a failed restore left of this resource; trouble with that is told, and does not change how the restore ended. */
   async function abandon(input: RestoreInput, node: GraphNode, ending: Ending): Promise<void> {
-    const hooks = getProtection(deps.providers.get(input.providerId), node.type).restore;
     const main = ending.steps.find((step) => isMain(step, node));
-    if (!hooks.abandon || !main || main.attempts === 0) return;
+    if (!main || main.attempts === 0) return;
     try {
+      const hooks = getProtection(deps.providers.get(input.providerId), node.type).restore;
+      if (!hooks.abandon) return;
       const { call } = await restoreCall(input, node, {
         ...ending,
         stepId: `${ending.operation.id}/${main.number}`,
@@ -233,7 +250,10 @@ export function createRestoreFlow(deps: ProtectionDeps): Flow {
       });
       await hooks.abandon(call);
     } catch (error) {
-      ending.log.warn('What the failed restore left behind could not be removed.', { resource: resourceKey(node), error: faultText(error) });
+      ending.log.warn('What the failed restore left behind could not be removed.', {
+        resource: resourceKey(node),
+        error: faultText(error),
+      });
     }
   }
 }

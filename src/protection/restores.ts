@@ -1,16 +1,12 @@
 import type { Restore, ShownRestore } from '../model/restore.ts';
 import type { RestoreService } from './contract.ts';
 import type { ProtectionDeps } from './deps.ts';
-import { findProgress } from './live-progress.ts';
 import { restoreSubject, startRestore } from './restore.ts';
 import { getVisible } from './visible.ts';
 
 export function createRestoreService(deps: ProtectionDeps): RestoreService {
   const show = async (restores: readonly Restore[]): Promise<ShownRestore[]> => {
-    const progress = await findProgress(
-      deps.operations,
-      restores.map(({ id }) => restoreSubject(id)),
-    );
+    const progress = await deps.operations.findProgress(restores.map(({ id }) => restoreSubject(id)));
     return restores.map((restore) => ({ ...restore, progress: progress.get(restoreSubject(restore.id)) ?? null }));
   };
 

@@ -47,9 +47,9 @@ describe('the catalogue', () => {
     const checkpoint = aCheckpoint();
     await store.upsert([{ checkpoint, generation: 3, published: false }]);
     expect(await store.get(checkpoint.id)).toEqual({ checkpoint, generation: 3, published: false });
-    const known = await store.listGenerations(checkpoint.providerId, 'one');
-    expect([...known]).toEqual([[checkpoint.id, { generation: 3, published: false }]]);
-    expect(await store.listGenerations(checkpoint.providerId, 'other')).toEqual(new Map());
+    const known = await store.listWords(checkpoint.providerId, 'one');
+    expect([...known]).toEqual([[checkpoint.id, { generation: 3, status: 'available', published: false }]]);
+    expect(await store.listWords(checkpoint.providerId, 'other')).toEqual(new Map());
     await store.remove([checkpoint.id]);
     expect(await store.get(checkpoint.id)).toBeUndefined();
   });
@@ -69,6 +69,28 @@ describe('the catalogue', () => {
     expect(await ids({ providerId: first.providerId })).toHaveLength(601);
     await store.upsert([{ checkpoint: { ...first, status: 'deleted' }, generation: 3, published: true }]);
     expect(await store.get(first.id)).toMatchObject({ checkpoint: { status: 'deleted' }, generation: 3, published: true });
+  });
+
+  test('of two words of one generation keeps the one that counts more, whichever comes first', async () => {
+    const checkpoint = aCheckpoint();
+    for (const [first, second] of [
+      ['error', 'available'],
+      ['available', 'deleting'],
+      ['error-deleting', 'deleted'],
+    ] as const) {
+      for (const order of [
+        [first, second],
+        [second, first],
+      ]) {
+        await store.remove([checkpoint.id]);
+        await put(...order.slice(0, 1).map((status) => ({ ...checkpoint, status })));
+        await put(...order.slice(1).map((status) => ({ ...checkpoint, status })));
+        expect((await store.get(checkpoint.id))?.checkpoint.status).toBe(second);
+      }
+    }
+    // The same word again may bring news of the bank.
+    await store.upsert([{ checkpoint: { ...checkpoint, status: 'deleted' }, generation: 1, published: false }]);
+    expect((await store.get(checkpoint.id))?.published).toBe(false);
   });
 
   test('locks an entry for one transaction', async () => {

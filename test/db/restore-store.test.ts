@@ -65,6 +65,12 @@ describe('restore store', () => {
       resourcesStatus: { 'Host::Block#new': 'error' },
       resourcesReason: { 'Host::Block#new': 'no "space"' },
     });
+    // A worker that has slept through the end wakes up.
+    await expect(restores.setResource(restore.id, { resource: 'Host::Block#new', status: 'restoring', reason: '' })).rejects.toMatchObject({
+      kind: 'conflict',
+      code: 'restore.over',
+    });
+    expect((await restores.get(restore.id)).resourcesStatus).toEqual({ 'Host::Block#new': 'error' });
   });
 
   test('an unknown restore is a fault everywhere', async () => {

@@ -103,7 +103,7 @@ describe('a worker', () => {
     expect(steps[3]?.outcome).toEqual({ saw: [0, 1, 2] });
   });
 
-  test('after a failure drops what has not begun, lets run what runs, and runs what must run always', async () => {
+  test('after a failure drops what needs it, runs all else to its end, and what must run always', async () => {
     const ran: number[] = [];
     let told: unknown;
     await start(
@@ -121,10 +121,12 @@ describe('a worker', () => {
         },
       ),
     );
-    const id = await enqueue('failing', [step(0, []), step(1, []), step(2, [1]), step(3, [0, 1], { always: true })]);
+    const steps = [step(0, []), step(1, []), step(2, [1]), step(3, [0, 2], { always: true }), step(4, [0]), step(5, [4, 1])];
+    const id = await enqueue('failing', steps);
     expect(await ended(id)).toBe('failed');
-    expect((await operations.listSteps(id)).map(({ state }) => state)).toEqual(['failed', 'done', 'dropped', 'done']);
-    expect(ran.toSorted()).toEqual([0, 1, 3]);
+    expect((await operations.listSteps(id)).map(({ state }) => state)).toEqual(['failed', 'done', 'done', 'done', 'dropped', 'dropped']);
+    expect(ran.toSorted()).toEqual([0, 1, 2, 3]);
+    expect(ran.at(-1)).toBe(3);
     expect(told).toEqual({ state: 'failed', error: 'The disk is missing. Plug it in.' });
   });
 
@@ -203,7 +205,7 @@ describe('a worker', () => {
     const id = await enqueue('stopped', [step(0, [])]);
     while (runs === 0) await sleep(10);
     await running.pop()?.stop();
-    expect((await operations.get(id))?.state).toBe('queued');
+    expect(await operations.get(id)).toMatchObject({ state: 'running', owner: null });
     await start(slow);
     expect(await ended(id)).toBe('succeeded');
     expect(runs).toBe(2);

@@ -15,7 +15,7 @@ import { startWorker } from '../../src/jobs/worker.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import type { ShownCheckpoint } from '../../src/model/checkpoint.ts';
 import type { ShownRestore } from '../../src/model/restore.ts';
-import type { Plugin, PluginContext } from '../../src/plugin/define.ts';
+import type { Plugin } from '../../src/plugin/define.ts';
 import { createRegistry } from '../../src/plugin/registry.ts';
 import { createCheckpointCatalog } from '../../src/protection/checkpoint-catalog.ts';
 import type { Protection } from '../../src/protection/contract.ts';
@@ -25,6 +25,7 @@ import { createFlows, createProtection } from '../../src/protection/protection.t
 import { openProviderRegistry } from '../../src/protection/provider-registry.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { createGatedStore } from './gated-store.ts';
+import { pluginContext } from './plugin-context.ts';
 import { createTestDatabase } from './postgres.ts';
 
 export const providerId = '2f0c9e64-7a1d-4c1b-9f35-8d6f0a4b7e11';
@@ -40,21 +41,17 @@ export interface TestCloud extends AsyncDisposable {
   restored(restoreId: string): Promise<ShownRestore>;
 }
 
-const context: PluginContext = {
-  log: silentLog,
-  resolvePath: (path) => path,
-  readEnvironment: () => undefined,
-  volumeRoots: [],
-  namedVolumes: [],
-  ownFolders: [],
-};
-
 export async function openTestCloud(options: {
   /** Kept open: it belongs to whoever made it, and clouds share it. */
   readonly bank: ObjectStore;
   readonly plugins: readonly Plugin[];
   readonly commands?: Parameters<typeof createHookRunner>[0];
+  /** This host's volumes; absent: none. */
+  readonly volumeRoots?: readonly string[];
+  /** The provider's; clouds that share a bank share it too. */
+  readonly key?: Uint8Array;
 }): Promise<TestCloud> {
+  const context = pluginContext(options.volumeRoots ?? []);
   const database = await createTestDatabase();
   const { knex } = database;
   const scratchFolder = mkdtempSync(join(tmpdir(), 'karri-cloud-'));
@@ -72,7 +69,7 @@ export async function openTestCloud(options: {
         name: 'north',
         description: '',
         bank: { plugin: 'shared', config: {} },
-        key: Buffer.alloc(32, 7),
+        key: options.key ?? Buffer.alloc(32, 7),
         protections: options.plugins
           .filter(({ kind }) => kind === 'protection')
           .map(({ name }) => ({ plugin: name, config: {} })),

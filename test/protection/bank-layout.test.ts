@@ -16,12 +16,17 @@ const entry = {
 describe('checkpoint keys', () => {
   test('carry everything a list needs, for any project id and status', () => {
     fc.assert(
-      fc.property(fc.string({ minLength: 1, unit: 'grapheme' }), fc.constantFrom(...checkpointStatuses), fc.nat(9999), (projectId, status, generation) => {
-        const wanted = { ...entry, projectId, status, generation };
-        const key = checkpointKey(provider, wanted, 'deadbeef');
-        expect(key).toMatch(/^[A-Za-z0-9._~=@/-]+$/);
-        expect(parseCheckpointKey(key)).toEqual({ ...wanted, key });
-      }),
+      fc.property(
+        fc.string({ minLength: 1, unit: 'grapheme' }),
+        fc.constantFrom(...checkpointStatuses),
+        fc.nat(9999),
+        (projectId, status, generation) => {
+          const wanted = { ...entry, projectId, status, generation };
+          const key = checkpointKey(provider, wanted, 'deadbeef');
+          expect(key).toMatch(/^[A-Za-z0-9._~=@/-]+$/);
+          expect(parseCheckpointKey(key)).toEqual({ ...wanted, key });
+        },
+      ),
     );
   });
 

@@ -7,7 +7,14 @@ import type { GraphNode, ResourceGraph } from '../../src/protection/resource-gra
 const hooks: readonly HookName[] = ['prepareBegin', 'prepareFinish', 'main', 'complete'];
 
 function node(key: number, children: readonly number[]): GraphNode {
-  return { key: `0x${key}`, type: 'T', id: `${key}`, name: `n${key}`, extraInfo: null, children: children.map((child) => `0x${child}`) };
+  return {
+    key: `0x${key}`,
+    type: 'T',
+    id: `${key}`,
+    name: `n${key}`,
+    extraInfo: null,
+    children: children.map((child) => `0x${child}`),
+  };
 }
 
 /** Any acyclic graph: a node's children are among those before it. */

@@ -4,8 +4,8 @@ import { newId } from '../../src/base/ids.ts';
 import type { Plan } from '../../src/model/plan.ts';
 import { createMemoryStore } from '../../src/storage/memory-store.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
-import { createGatedStore } from '../kit/gated-store.ts';
 import { caller, openTestCloud, providerId, type TestCloud } from '../kit/cloud.ts';
+import { createGatedStore } from '../kit/gated-store.ts';
 import { createTrailPlugins, type Trail } from '../kit/trail-plugins.ts';
 
 const open: TestCloud[] = [];
@@ -36,7 +36,13 @@ async function protect(cloud: TestCloud) {
   return cloud.settled(id);
 }
 
-const restoreOf = (checkpointId: string) => ({ providerId, checkpointId, restoreTarget: null, restoreAuth: null, parameters: {} });
+const restoreOf = (checkpointId: string) => ({
+  providerId,
+  checkpointId,
+  restoreTarget: null,
+  restoreAuth: null,
+  parameters: {},
+});
 const list = (cloud: TestCloud) =>
   cloud.protection.checkpoints.list(caller, providerId, {
     limit: 10,
@@ -63,7 +69,11 @@ describe('protect, restore, delete', () => {
       expect(at(`protect prepareFinish ${disk}`)).toBeLessThan(at('protect prepareFinish vm'));
       expect(at(`protect complete ${disk}`)).toBeLessThan(at('protect complete vm'));
     }
-    const { items: logs } = await cloud.protection.operationLogs.list(caller, { limit: 10, sort: [{ key: 'created_at', direction: 'desc' }], filters: {} });
+    const { items: logs } = await cloud.protection.operationLogs.list(caller, {
+      limit: 10,
+      sort: [{ key: 'created_at', direction: 'desc' }],
+      filters: {},
+    });
     expect(logs).toMatchObject([{ operationType: 'protect', status: 'available', checkpointId: checkpoint.id, errorInfo: null }]);
     expect(logs[0]?.endedAt).not.toBeNull();
 
@@ -72,7 +82,11 @@ describe('protect, restore, delete', () => {
     const restore = await second.restored((await second.protection.restores.create(caller, restoreOf(checkpoint.id))).id);
     expect(restore).toMatchObject({
       status: 'success',
-      resourcesStatus: { 'Test::Machine#new-vm': 'available', 'Test::Disk#new-disk-a': 'available', 'Test::Disk#new-disk-b': 'available' },
+      resourcesStatus: {
+        'Test::Machine#new-vm': 'available',
+        'Test::Disk#new-disk-a': 'available',
+        'Test::Disk#new-disk-b': 'available',
+      },
     });
     expect([...there.restored.keys()].toSorted()).toEqual(['new-disk-a', 'new-disk-b', 'new-vm']);
 
@@ -82,13 +96,16 @@ describe('protect, restore, delete', () => {
     expect((await list(second)).items).toEqual([]);
     await expect.poll(async () => (await list(cloud)).items, { timeout: 5000 }).toEqual([]);
     expect((await cloud.protection.checkpoints.get(caller, providerId, checkpoint.id)).status).toBe('deleted');
-    await expect(second.protection.checkpoints.delete(caller, providerId, checkpoint.id)).rejects.toMatchObject({ kind: 'invalid' });
+    await expect(second.protection.checkpoints.delete(caller, providerId, checkpoint.id)).rejects.toMatchObject({
+      kind: 'invalid',
+    });
   });
 
   test('a resource that fails makes the checkpoint an error that says which and why; the others are finished; it can be deleted', async () => {
     const { cloud, trail } = await openCloud(createMemoryStore());
     trail.before = async (what) => {
-      if (what === 'protect main disk-a') throw new Fault('invalid', 'test.broken', 'The disk is broken.', { help: 'Replace it.' });
+      if (what === 'protect main disk-a')
+        throw new Fault('invalid', 'test.broken', 'The disk is broken.', { help: 'Replace it.' });
     };
     const checkpoint = await protect(cloud);
     expect(checkpoint).toMatchObject({ status: 'error', reason: 'The disk is broken. Replace it.' });

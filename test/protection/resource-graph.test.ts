@@ -2,8 +2,14 @@ import { describe, expect, test } from 'vitest';
 import type { ResourceRef } from '../../src/model/protectable.ts';
 import { buildResourceGraph, decodeResourceGraph, encodeResourceGraph } from '../../src/protection/resource-graph.ts';
 
-const resource = (id: string): ResourceRef => ({ type: 'T', id, name: `name-${id}`, extraInfo: id === 'a' ? { zone: 'z' } : null });
-const listing = (children: Record<string, string[]>) => (parent: ResourceRef) => Promise.resolve((children[parent.id] ?? []).map(resource));
+const resource = (id: string): ResourceRef => ({
+  type: 'T',
+  id,
+  name: `name-${id}`,
+  extraInfo: id === 'a' ? { zone: 'z' } : null,
+});
+const listing = (children: Record<string, string[]>) => (parent: ResourceRef) =>
+  Promise.resolve((children[parent.id] ?? []).map(resource));
 
 describe('the resource graph', () => {
   test('has every resource once, children before their parents, as Karbor writes it', async () => {
@@ -31,11 +37,15 @@ describe('the resource graph', () => {
   });
 
   test('a listing that fails is an error, not a smaller checkpoint', async () => {
-    await expect(buildResourceGraph([resource('p')], () => Promise.reject(new Error('the cloud is away')))).rejects.toThrow('the cloud is away');
+    await expect(buildResourceGraph([resource('p')], () => Promise.reject(new Error('the cloud is away')))).rejects.toThrow(
+      'the cloud is away',
+    );
   });
 
   test('reads the extra information that Karbor wrote as text, and names damage', () => {
     expect(decodeResourceGraph('[{"0x0":["T","a","n","{\\"zone\\": \\"z\\"}"]},[]]')[0]?.extraInfo).toEqual({ zone: 'z' });
-    expect(() => decodeResourceGraph('[{"0x0":')).toThrow(expect.objectContaining({ kind: 'corrupt', code: 'protection.graph_damaged' }));
+    expect(() => decodeResourceGraph('[{"0x0":')).toThrow(
+      expect.objectContaining({ kind: 'corrupt', code: 'protection.graph_damaged' }),
+    );
   });
 });
