@@ -77,6 +77,47 @@ export interface RestoreSummary {
   readonly warnings: readonly string[];
 }
 
+/** What a folder holds, one page at a time. Paths are bytes relative to the root, `/` between their parts, empty for the root itself. */
+export interface TreeQuery {
+  readonly folder: Uint8Array;
+  /** Everything below it, folders right before what is in them, instead of the folder's own entries alone. */
+  readonly recursive?: boolean;
+  /** Path of the last entry of the page before. */
+  readonly startAfter?: Uint8Array;
+  readonly limit: number;
+}
+
+export interface TreeEntry {
+  readonly path: Buffer;
+  readonly type: 'file' | 'folder' | 'symlink' | 'hardlink' | 'fifo' | 'character' | 'block';
+  /** Of a file; 0 for everything else. */
+  readonly sizeBytes: number;
+  /** Permission bits with setuid, setgid and sticky. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mtimeNs: bigint;
+  /** Where a symlink points to, or the path in the tree that a hard link is another name of; empty for everything else. */
+  readonly target: Buffer;
+  /** Of a device; 0 for everything else. */
+  readonly major: number;
+  readonly minor: number;
+  readonly xattrs: readonly { readonly name: Buffer; readonly value: Buffer }[];
+}
+
+/** A volume, or a file of a tree, that can be read from anywhere. Holds nothing open. */
+export interface StoredBytes {
+  readonly sizeBytes: number;
+  /** Different bytes have different ids; of one snapshot it never changes. */
+  readonly contentId: string;
+  /**
+   * The bytes of the range, in order, in buffers of up to 4 MiB that are for reading only; holes come as zeros. Holds some 40 MiB
+   * however long the range is, and reads ahead no further than that. Every chunk is checked before it is given.
+   * @throws {Fault} `repository.bad_range` (invalid); while it is read `repository.chunk_absent`, `repository.pack_damaged` (corrupt)
+   */
+  read(range: Extent, options: TransferOptions): AsyncIterable<Buffer>;
+}
+
 export interface CheckSummary {
   readonly objects: number;
   readonly blobs: number;
@@ -100,6 +141,20 @@ export interface Repository {
   restoreTree(snapshot: string, target: { path: string }, options: TransferOptions): Promise<RestoreSummary>;
   /** Bytes of a volume snapshot without restoring it. */
   readVolume(snapshot: string, offset: number, length: number, options: TransferOptions): Promise<Buffer>;
+  /** A volume snapshot as a stream. @throws {Fault} `repository.not_a_volume` (invalid) */
+  getVolume(snapshot: string, options: TransferOptions): Promise<StoredBytes>;
+  /**
+   * A page of a folder of a tree snapshot, in the byte order of names. Costs about log2(tree / 200 KiB) small reads and what the page itself lies in.
+   * @throws {Fault} `repository.path_absent` (not-found), `repository.not_a_folder`, `repository.not_a_tree` (invalid)
+   */
+  listTree(snapshot: string, query: TreeQuery, options: TransferOptions): Promise<readonly TreeEntry[]>;
+  /** One file of a tree snapshot, by any of its names. @throws {Fault} `repository.path_absent` (not-found), `repository.not_a_file` (invalid) */
+  getFile(snapshot: string, path: Uint8Array, options: TransferOptions): Promise<StoredBytes>;
+  /**
+   * A folder and everything below it, folders right before what is in them: an entry, and if it is a file its bytes (exactly `sizeBytes`, as
+   * in `StoredBytes.read`) before the next. A hard link to what lies outside the folder comes as that file.
+   */
+  readTree(snapshot: string, folder: Uint8Array, options: TransferOptions): AsyncIterable<TreeEntry | Buffer>;
   /** Reads back `percent` of the snapshot's blobs from the bank (structure always) and checks them. */
   verifySnapshot(snapshot: string, percent: number, options: TransferOptions): Promise<CheckSummary>;
   /** Deletes the snapshot object. A missing one counts as forgotten. */

@@ -13,9 +13,10 @@ import { PackReader } from './pack-reader.ts';
 import { Pool, type PoolOptions } from './pool.ts';
 import { Session, type SessionHost } from './session.ts';
 import { Snapshots } from './snapshots.ts';
+import { getFile, listTree, readTree } from './tree-contents.ts';
 import { restoreTree } from './tree-restorer.ts';
 import { writeTree } from './tree-writer.ts';
-import { readVolume } from './volume-reader.ts';
+import { getVolume, readVolume } from './volume-reader.ts';
 import { restoreVolume } from './volume-restorer.ts';
 import { writeVolume } from './volume-writer.ts';
 
@@ -94,6 +95,18 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
     async readVolume(id, offset, length, transfer) {
       throwIfAborted(transfer.signal);
       return readVolume(core, await snapshots.get(id, transfer.signal), offset, length, transfer);
+    },
+    async getVolume(id, transfer) {
+      return getVolume(core, await snapshots.get(id, transfer.signal));
+    },
+    async listTree(id, query, transfer) {
+      return listTree(core.source, await snapshots.get(id, transfer.signal), query, transfer);
+    },
+    async getFile(id, path, transfer) {
+      return getFile(core.source, await snapshots.get(id, transfer.signal), path, transfer);
+    },
+    async *readTree(id, folder, transfer) {
+      yield* readTree(core.source, await snapshots.get(id, transfer.signal), folder, transfer);
     },
     verifySnapshot: (id, percent, transfer) => verifySnapshot(parts, id, percent, transfer),
     forget: (id) => snapshots.forget(id),

@@ -29,7 +29,7 @@ export interface TreeNode {
   readonly xattrs: readonly Xattr[];
 }
 
-export type NodeType = (typeof nodeTypes)[number];
+export type NodeType = Exclude<(typeof nodeTypes)[number], 'none'>;
 
 /** The place in this list is the number in the format. */
 const nodeTypes = ['none', 'file', 'folder', 'symlink', 'hardlink', 'fifo', 'character', 'block'] as const;

@@ -1,9 +1,23 @@
-import { Fault } from '../base/faults.ts';
-import type { TransferOptions } from './contract.ts';
+import type { Extent, StoredBytes, TransferOptions } from './contract.ts';
 import type { RepositoryCore } from './core.ts';
+import { checkRange, cutRange, streamPieces } from './piece-stream.ts';
 import type { SnapshotRecord } from './snapshot-record.ts';
-import { decodeRoot, leafSpanBytes, slotBytes, slotId } from './volume-map.ts';
+import type { Place } from './tree-content.ts';
+import { decodeRoot, leafSpanBytes, slotBytes, slotCountOf, slotId, type VolumeRoot } from './volume-map.ts';
 import { readLeaves } from './volume-restorer.ts';
+
+/** @throws {Fault} `repository.not_a_volume` (invalid), `repository.snapshot_damaged` (corrupt) */
+export function getVolume(core: RepositoryCore, record: SnapshotRecord): StoredBytes {
+  const root = decodeRoot(record);
+  return {
+    sizeBytes: record.sizeBytes,
+    contentId: record.digest,
+    read(range, { signal }) {
+      checkRange(range, record.sizeBytes, 'volume');
+      return streamPieces(core.source, cutRange(listPlaces(core, record, root, range, signal), range), signal);
+    },
+  };
+}
 
 /** Bytes of a volume straight out of the bank. All of them are in memory at once: ask for a few MiB. */
 export async function readVolume(
@@ -11,40 +25,31 @@ export async function readVolume(
   record: SnapshotRecord,
   offset: number,
   length: number,
-  { signal }: TransferOptions,
+  options: TransferOptions,
 ): Promise<Buffer> {
-  const { leaves } = decodeRoot(record);
-  if (
-    !Number.isSafeInteger(offset) ||
-    !Number.isSafeInteger(length) ||
-    offset < 0 ||
-    length < 0 ||
-    offset + length > record.sizeBytes
-  ) {
-    throw new Fault(
-      'invalid',
-      'repository.bad_range',
-      `Bytes ${offset} to ${offset + length} are not within a volume of ${record.sizeBytes} bytes.`,
-    );
+  const pieces: Buffer[] = [];
+  for await (const piece of getVolume(core, record).read({ offset, length }, options)) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+/** The stored slots of the leaves that the range touches, one leaf's map after the other. */
+async function* listPlaces(
+  core: RepositoryCore,
+  record: SnapshotRecord,
+  { leaves }: VolumeRoot,
+  { offset, length }: Extent,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Place> {
+  const end = offset + length;
+  for (let number = Math.floor(offset / leafSpanBytes); number * leafSpanBytes < end; number++) {
+    const leaf = leaves[number];
+    if (leaf === undefined) continue;
+    for (const slots of await readLeaves(core, record, number, [leaf], signal)) {
+      for (let slot = 0; slot < slotCountOf(record.sizeBytes, number); slot++) {
+        const id = slotId(slots, slot);
+        const start = number * leafSpanBytes + slot * slotBytes;
+        if (id !== undefined) yield { offset: start, length: Math.min(slotBytes, record.sizeBytes - start), id };
+      }
+    }
   }
-  const bytes = Buffer.alloc(length);
-  if (length === 0) return bytes;
-  const firstLeaf = Math.floor(offset / leafSpanBytes);
-  const lastLeaf = Math.floor((offset + length - 1) / leafSpanBytes);
-  const maps = await readLeaves(core, record, firstLeaf, leaves.slice(firstLeaf, lastLeaf + 1), signal);
-  const ids: Buffer[] = [];
-  const starts: number[] = [];
-  for (let at = Math.floor(offset / slotBytes) * slotBytes; at < offset + length; at += slotBytes) {
-    const slots = maps[Math.floor(at / leafSpanBytes) - firstLeaf];
-    const id = slots && slotId(slots, (at % leafSpanBytes) / slotBytes);
-    if (id === undefined) continue;
-    ids.push(id);
-    starts.push(at);
-  }
-  const chunks = await core.source.fetch(Buffer.concat(ids), { signal });
-  chunks.forEach((chunk, at) => {
-    const start = (starts[at] ?? 0) - offset;
-    chunk.copy(bytes, Math.max(0, start), Math.max(0, -start));
-  });
-  return bytes;
 }
