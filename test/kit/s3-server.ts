@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
@@ -15,6 +16,8 @@ export interface S3ServerOptions {
   /** Keep the objects here, over restarts; default in memory. */
   readonly folder?: string;
   readonly credentials?: Credentials;
+  /** Serve HTTPS with this key and certificate. */
+  readonly tls?: { readonly key: string; readonly cert: string };
   readonly clock?: Clock;
   /** Without it If-None-Match is answered 501, as Swift does. Default true. */
   readonly conditionalPut?: boolean;
@@ -40,19 +43,20 @@ export interface S3Server {
 export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Server> {
   const credentials = options.credentials ?? { accessKey: 'karri', secretKey: 'karri-secret' };
   const service = new S3Service(options, credentials);
-  const server = createServer((request, response) => {
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
     service.serve(request, response).catch((error: unknown) => {
       // A client that went away is no trouble of the server; anything else must be seen.
       if (!response.destroyed && !request.destroyed) service.fail(response, 500, 'InternalError', String(error));
     });
-  });
+  };
+  const server = options.tls ? createTlsServer(options.tls, serve) : createServer(serve);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(options.port ?? 0, '127.0.0.1', resolve);
   });
   const address = server.address();
   const port = typeof address === 'object' && address ? address.port : 0;
   return {
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,
     credentials,
     requests: service.requests,
     setFaults: (choose) => service.setFaults(choose),

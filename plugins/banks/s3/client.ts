@@ -3,6 +3,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { systemClock } from 'karri/plugin';
 import type { S3Config } from './config.ts';
 import type { Credentials } from './credentials.ts';
+import { createObjectHandler } from './object-handler.ts';
 
 /** The last `Date` header of the bank, and when it came by our clock. */
 export interface SeenClock {
@@ -39,6 +40,7 @@ export function createConnection(config: S3Config, credentials: Credentials, tim
       httpsAgent: { keepAlive: true, maxSockets: 64 },
     },
   });
+  client.config.requestHandler = createObjectHandler(client.config.requestHandler, timeoutMs);
   if (!signsPayload) addUnsignedPayload(client);
   addMultiDeleteDigest(client);
   addClockReading(client, clock);
