@@ -7,12 +7,15 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { countBuffersAsHeap } from '../../src/app/cli/garbage.ts';
 import { KiB, MiB } from '../../src/base/bytes.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { createLimit } from '../../src/base/limit.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { openTestS3 } from '../kit/banks.ts';
 
+// As the command does.
+countBuffersAsHeap();
 const packBytes = 16 * MiB;
 const packs = Math.max(4, Math.round(Number(process.argv[2] ?? 512) / 16));
 const rounds = 3;

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { keepCompiledCode } from '../../config/compile-cache.ts';
+import { countBuffersAsHeap } from './garbage.ts';
 
+countBuffersAsHeap();
 keepCompiledCode();
 // What is imported before the cache is there does not profit from it.
 const { readEnvironment } = await import('../../config/environment.ts');
