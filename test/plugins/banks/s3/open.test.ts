@@ -125,4 +125,13 @@ describe('opening', () => {
     await (await openTestS3(server, { payload_signing: 'signed' })).put('signed', Buffer.from('x'));
     expect(digests()).toEqual(['UNSIGNED-PAYLOAD', expect.stringMatching(/^[0-9a-f]{64}$/)]);
   });
+
+  test('a put is one body of known length: no chunks, no trailer, no checksum, no waiting for a go-ahead', async () => {
+    await (await openTestS3(server)).put('plain', [Buffer.alloc(3 * 1024 * 1024), Buffer.from('x')], { ifAbsent: true });
+    const names = Object.keys(server.requests.find((request) => request.key === 'plain')?.headers ?? {});
+    expect(names).toContain('content-length');
+    expect(names.filter((name) => /transfer-encoding|trailer|checksum|content-md5|content-encoding|expect/.test(name))).toEqual(
+      [],
+    );
+  });
 });
