@@ -3,6 +3,7 @@ import { type Cursor, check, createCursor } from './reader-bytes.ts';
 const types = ['file', 'folder', 'symlink', 'link', 'fifo', 'character', 'block'] as const;
 const maxPathBytes = 8192;
 const maxBodyBytes = 1 << 20;
+const maxU32 = 0xffff_ffff;
 
 /** Bytes of a file or a volume from `offset` on; what no run covers reads as zeros. */
 export interface Run {
@@ -92,14 +93,18 @@ function parseBody(body: Cursor, readChunk: (id: Buffer) => Buffer): Omit<TreeNo
   check(type !== undefined, 'a node has a type that is not known');
   const mtimeNs = time(body);
   const size = Number(body.u64());
-  check(Number.isSafeInteger(size), 'a file is too large');
+  check(Number.isSafeInteger(size) && (type === 'file' || size === 0), 'a node has a size that cannot be');
   const [mode, uid, gid] = [body.varint(), body.varint(), body.varint()];
+  check(mode <= 0o7777 && uid <= maxU32 && gid <= maxU32, 'a node has a mode or an owner that cannot be');
   const runs = type === 'file' ? readContent(body, size, readChunk) : [];
   const target = type === 'symlink' || type === 'link' ? body.prefixed(maxBodyBytes) : Buffer.alloc(0);
+  check(type !== 'symlink' || (target.length > 0 && !target.includes(0)), 'a symlink has a target that cannot be');
   const device = type === 'character' || type === 'block' ? ([body.varint(), body.varint()] as const) : undefined;
+  check(device?.every((number) => number <= maxU32) ?? true, 'a device has a number that cannot be');
   const xattrs: [string, Buffer][] = [];
   for (let left = body.varint(); left > 0; left--) {
     const name = body.prefixed(maxBodyBytes).toString('latin1');
+    check(name.length <= 255 && !name.includes('\0'), 'an extended attribute has a name that cannot be');
     check(name > (xattrs.at(-1)?.[0] ?? ''), 'extended attributes are out of order');
     xattrs.push([name, body.prefixed(maxBodyBytes)]);
   }
@@ -110,6 +115,7 @@ function parseBody(body: Cursor, readChunk: (id: Buffer) => Buffer): Omit<TreeNo
 function readContent(body: Cursor, size: number, readChunk: (id: Buffer) => Buffer): Run[] {
   const form = body.u8();
   if (form === 0) return [];
+  check(size > 0, 'an empty file has content');
   if (form === 1) return [{ offset: 0, length: size, id: body.take(32) }];
   check(form === 2 || form === 3, `a file has content of the form ${form}, which is not known`);
   const given = body.prefixed(maxBodyBytes);
@@ -119,7 +125,7 @@ function readContent(body: Cursor, size: number, readChunk: (id: Buffer) => Buff
     while (!cursor.isAtEnd()) {
       const offset = at + cursor.varint();
       const length = cursor.varint();
-      check(offset + length <= size, 'a run ends beyond the size of its file');
+      check(length > 0 && offset + length <= size, 'a run is empty or ends beyond the size of its file');
       runs.push({ offset, length, id: cursor.take(32) });
       at = offset + length;
     }
