@@ -28,6 +28,14 @@ export interface WriteOptions {
   readonly readEverything?: boolean;
 }
 
+/** See `copySnapshot`. The copy keeps subject, kind and warnings of its original. */
+export interface CopyOptions {
+  readonly level?: 'fast' | 'default';
+  readonly signal?: AbortSignal;
+  /** `write` into the repository that is copied to. */
+  readonly onProgress?: (progress: Progress) => void;
+}
+
 export interface TransferOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;

@@ -6,6 +6,7 @@ import { ChunkIndex } from './chunk-index.ts';
 import type { Repository, RepositoryOptions } from './contract.ts';
 import type { RepositoryCore } from './core.ts';
 import { maxObjectBytes, openObject, sealObject } from './crypto.ts';
+import { rememberInside } from './inside.ts';
 import { openKeyRing } from './keys.ts';
 import { packKey } from './layout.ts';
 import { decodeDirectory } from './pack-format.ts';
@@ -73,7 +74,7 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
   };
   const parts = { ...options, core, index, snapshots };
 
-  return {
+  const repository: Repository = {
     async writeVolume(input, writeOptions) {
       throwIfAborted(writeOptions.signal);
       await index.refresh(writeOptions.signal); // what others have stored since need not be stored again
@@ -135,6 +136,11 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
       await packs.settle();
     },
   };
+  return rememberInside(repository, {
+    core,
+    refresh: (signal) => index.refresh(signal),
+    newestFirst: (subject, signal) => snapshots.newestFirst(subject, signal),
+  });
 }
 
 interface PackStorer {

@@ -1,5 +1,12 @@
 import type { Json } from '../base/canonical-json.ts';
 
+/** Where a copy comes from: the next copy compares that snapshot with its own, and takes over what is equal. */
+export interface CopiedFrom {
+  /** Root key of the snapshot in the other repository. */
+  readonly keyId: string;
+  readonly snapshot: string;
+}
+
 /** What a snapshot object says; sealed JSON in the bank. */
 export interface SnapshotRecord {
   /** `<subject hash>-<id>`, both 32 hex digits. */
@@ -21,10 +28,12 @@ export interface SnapshotRecord {
   readonly source: Json;
   /** Where the content begins; the reader of the kind reads it. */
   readonly root: Json;
+  /** Only a copy has it. */
+  readonly copiedFrom?: CopiedFrom;
 }
 
 /** What a writer hands to `session.finish`; the session adds id, time and its own counters. */
 export type NewSnapshot = Pick<
   SnapshotRecord,
-  'kind' | 'subject' | 'sizeBytes' | 'files' | 'digest' | 'warnings' | 'parent' | 'source' | 'root'
+  'kind' | 'subject' | 'sizeBytes' | 'files' | 'digest' | 'warnings' | 'parent' | 'source' | 'root' | 'copiedFrom'
 >;

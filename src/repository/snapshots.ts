@@ -77,6 +77,12 @@ export class Snapshots {
 
   /** The newest readable one of the subject, by name, under the writing key. A damaged one is passed over: the next write does without it. */
   async findNewest(subject: string, signal: AbortSignal | undefined): Promise<SnapshotRecord | undefined> {
+    for await (const record of this.newestFirst(subject, signal)) return record;
+    return undefined;
+  }
+
+  /** As `findNewest`, and then the ones before it; each costs one read. */
+  async *newestFirst(subject: string, signal: AbortSignal | undefined): AsyncGenerator<SnapshotRecord> {
     const { store, keys, log } = this.#options;
     const ids: string[] = [];
     for await (const { key } of store.list(`${snapshotsPrefix}${subjectHash(keys.writing, subject)}/`, { signal })) {
@@ -86,13 +92,12 @@ export class Snapshots {
     for (const id of ids.reverse()) {
       try {
         const record = await this.get(id, signal);
-        if (record.keyId === keys.writing.id) return record;
+        if (record.keyId === keys.writing.id) yield record;
       } catch (error) {
         if (!isFault(error, 'repository.snapshot_damaged') && !isFault(error, 'repository.snapshot_absent')) throw error;
         log.warn('A snapshot cannot be used as parent.', { snapshot: id, reason: error.message });
       }
     }
-    return undefined;
   }
 
   async forget(id: string): Promise<void> {
@@ -127,6 +132,7 @@ function toJson(record: SnapshotRecord): object {
     parent: record.parent,
     source: record.source,
     root: record.root,
+    ...(record.copiedFrom && { copied_from: { key_id: record.copiedFrom.keyId, snapshot: record.copiedFrom.snapshot } }),
   };
 }
 
@@ -162,5 +168,13 @@ function fromJson(bytes: Buffer, id: string, keyId: string): SnapshotRecord | un
     parent,
     source: (value['source'] ?? null) as SnapshotRecord['source'],
     root: (value['root'] ?? null) as SnapshotRecord['root'],
+    ...readCopiedFrom(value['copied_from']),
   };
+}
+
+/** A hint: one that cannot be read is none. */
+function readCopiedFrom(value: unknown): Pick<SnapshotRecord, 'copiedFrom'> {
+  if (typeof value !== 'object' || value === null) return {};
+  const { key_id: keyId, snapshot } = value as Readonly<Record<string, unknown>>;
+  return typeof keyId === 'string' && typeof snapshot === 'string' ? { copiedFrom: { keyId, snapshot } } : {};
 }

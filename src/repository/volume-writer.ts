@@ -266,7 +266,7 @@ class VolumeWrite {
   }
 }
 
-function isStored(slots: LeafSlots, source: ChunkSource): boolean {
+export function isStored(slots: LeafSlots, source: ChunkSource): boolean {
   for (let slot = 0; slot < slotsPerLeaf; slot++) {
     const id = slotId(slots, slot);
     if (id && !source.has(id)) return false;

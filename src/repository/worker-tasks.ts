@@ -1,7 +1,8 @@
+import { copyTasks } from './copy-tasks.ts';
 import { readTasks } from './read-tasks.ts';
 import type { AnyTask } from './task.ts';
 import { treeTasks } from './tree-tasks.ts';
 import { volumeTasks } from './volume-tasks.ts';
 
 /** Every task a worker can run. */
-export const tasks: readonly AnyTask[] = [...readTasks, ...volumeTasks, ...treeTasks];
+export const tasks: readonly AnyTask[] = [...readTasks, ...volumeTasks, ...treeTasks, ...copyTasks];
