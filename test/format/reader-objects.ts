@@ -125,7 +125,15 @@ export function unseal(key: Buffer, sealed: Buffer, associated: Buffer, what: st
 
 export function unpack(codec: number, bytes: Buffer, rawLength: number, what: string): Buffer {
   check(codec === 0 || codec === 1, `${what} has a codec that is not known: ${codec}`);
-  const raw = codec === 0 ? bytes : zstdDecompressSync(bytes, { maxOutputLength: Math.max(rawLength, 1) });
+  const raw = codec === 0 ? bytes : decompress(bytes, rawLength, what);
   check(raw.length === rawLength, `${what} has ${raw.length} raw bytes in place of ${rawLength}`);
   return raw;
+}
+
+function decompress(bytes: Buffer, rawLength: number, what: string): Buffer {
+  try {
+    return zstdDecompressSync(bytes, { maxOutputLength: Math.max(rawLength, 1) });
+  } catch {
+    throw new Refused(`${what} does not decompress to ${rawLength} bytes`);
+  }
 }

@@ -2,7 +2,7 @@
  * A reader of Karri's repositories that knows FORMAT.md and nothing else: no line of it comes from `src`. It is the proof that
  * what stands in a bank can be read without Karri. It believes nothing: whatever does not check out is refused.
  */
-import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs';
 import { check } from './reader-bytes.ts';
 import { openObject, openVault, type RootKey } from './reader-objects.ts';
 import { createChunkReader } from './reader-packs.ts';
@@ -23,7 +23,7 @@ export interface Snapshot {
 
 export interface Reader {
   listSnapshots(): Snapshot[];
-  /** Writes the volume to a new file, with holes where nothing is stored. */
+  /** Writes the volume to a new file, with holes where nothing is stored. What is refused half-way leaves no file. */
   extractVolume(id: string, file: string): void;
   readTree(id: string): TreeNode[];
   /** Writes one file of that tree to a new file, with its holes. */
@@ -63,6 +63,9 @@ export async function createReader({ folder, project, providerKey, from = 'index
         check(bytes.length === length, `chunk ${id.toString('hex')} has ${bytes.length} bytes in place of ${length}`);
         writeSync(fd, bytes, 0, length, offset);
       }
+    } catch (error) {
+      rmSync(file); // half of it is worse than nothing
+      throw error;
     } finally {
       closeSync(fd);
     }
