@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BenchServer } from './bench-server.ts';
 import { findDifference } from './compare.ts';
@@ -6,6 +6,7 @@ import { type Change, changeOnePercent, type DataSet, type SetName } from './gen
 import { type Measured, measure } from './measure.ts';
 import { createBorg, createKarri, createRestic, type Subject } from './peers.ts';
 import type { Scenario } from './scenarios.ts';
+import { makeTarget } from './target.ts';
 
 /** One program in one scenario, once. */
 export interface Run extends Omit<Measured, 'output'> {
@@ -80,9 +81,9 @@ function createSubjects({ bank, borg }: Scenario, { server, programs, pair, fold
 
 async function runOne(
   subject: Subject,
-  { id, backup, title }: Scenario,
+  { backup, title }: Scenario,
   set: DataSet,
-  { pair, folder }: PairOptions,
+  { folder, say }: PairOptions,
   list: string | undefined,
 ): Promise<Omit<Run, 'scenario' | 'pair' | 'program'>> {
   const { path } = set;
@@ -94,13 +95,15 @@ async function runOne(
     subject.noteBackup(output);
     return { ...measured, storedBytes: (await subject.storedBytes()) - before };
   }
-  const target = join(folder, `restored-${id}-${pair}-${subject.name}`);
-  mkdirSync(target);
-  const { landedAt, ...call } = subject.restore(path, target);
-  const { output: _, ...measured } = await measure(call);
-  const difference = findDifference(path, landedAt);
-  if (difference !== undefined) throw new Error(`${title}: what ${subject.name} restored is not what it read: ${difference}`);
-  // Trees stay to the end: for minutes ext4 is slow to hand out the inodes of files that were removed, and the next one would pay.
-  if (set.name === 'B') rmSync(target, { recursive: true });
-  return { ...measured, storedBytes: 0 };
+  const target = await makeTarget(join(folder, 'target'), set.bytes);
+  if (target.obstacle !== undefined) say(`restored into a plain folder: ${target.obstacle}`);
+  try {
+    const { landedAt, ...call } = subject.restore(path, target.path);
+    const { output: _, ...measured } = await measure(call);
+    const difference = findDifference(path, landedAt);
+    if (difference !== undefined) throw new Error(`${title}: what ${subject.name} restored is not what it read: ${difference}`);
+    return { ...measured, storedBytes: 0 };
+  } finally {
+    await target.remove();
+  }
 }
