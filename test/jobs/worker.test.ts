@@ -124,7 +124,14 @@ describe('a worker', () => {
     const steps = [step(0, []), step(1, []), step(2, [1]), step(3, [0, 2], { always: true }), step(4, [0]), step(5, [4, 1])];
     const id = await enqueue('failing', steps);
     expect(await ended(id)).toBe('failed');
-    expect((await operations.listSteps(id)).map(({ state }) => state)).toEqual(['failed', 'done', 'done', 'done', 'dropped', 'dropped']);
+    expect((await operations.listSteps(id)).map(({ state }) => state)).toEqual([
+      'failed',
+      'done',
+      'done',
+      'done',
+      'dropped',
+      'dropped',
+    ]);
     expect(ran.toSorted()).toEqual([0, 1, 2, 3]);
     expect(ran.at(-1)).toBe(3);
     expect(told).toEqual({ state: 'failed', error: 'The disk is missing. Plug it in.' });
@@ -193,6 +200,21 @@ describe('a worker', () => {
     expect(await ended(id)).toBe('succeeded');
   });
 
+  test('gives back what it owns and does not run', async () => {
+    const seat = newId();
+    await startAt(
+      seat,
+      flow('stray', async () => undefined),
+    );
+    const id = newId();
+    await database.knex.transaction((trx) =>
+      operations.create({ id, kind: 'stray', subject: 'test:stray', input: {}, steps: [step(0, [])] }, trx),
+    );
+    const worker = await database.knex('workers').where({ seat }).first('id');
+    expect(await operations.claim(id, worker.id)).toBeDefined();
+    expect(await ended(id)).toBe('succeeded');
+  });
+
   test('hands back what it cannot end in time, and the next one ends it', async () => {
     let runs = 0;
     const slow = flow('stopped', async (_step, run) => {
@@ -249,6 +271,53 @@ test('a worker that has lost its claim commits nothing and says nothing', async 
   expect(finished).toBe(false);
   expect((await operations.get(id))?.owner).toBe(second);
   expect((await operations.listSteps(id))[0]).toMatchObject({ state: 'waiting', outcome: null });
+});
+
+test('an outcome that the database does not take at once is told again, and the work is not repeated', async () => {
+  const id = newId();
+  await database.knex.transaction((trx) =>
+    operations.create({ id, kind: 'told', subject: 'test:told', input: {}, steps: [step(0, [])] }, trx),
+  );
+  const worker = newId();
+  await createWorkerStore(database.knex).register({ id: worker, seat: 'told', pid: 1 });
+  const claim = await operations.claim(id, worker);
+  if (!claim) throw new Error('not claimed');
+  let runs = 0;
+  let failures = 2;
+  await runOperation(claim, {
+    knex: database.knex,
+    operations: {
+      ...operations,
+      endStep: async (...end) => {
+        if (failures-- > 0) throw new Fault('unavailable', 'db.unreachable', 'The database does not answer.');
+        return operations.endStep(...end);
+      },
+    },
+    clock: systemClock,
+    log: silentLog,
+    signal: new AbortController().signal,
+    flow: flow('told', async () => ({ run: ++runs })),
+  });
+  expect((await operations.listSteps(id))[0]).toMatchObject({ state: 'done', outcome: { run: 1 }, error: null });
+  expect((await operations.get(id))?.state).toBe('succeeded');
+});
+
+test('at most four steps of an operation run side by side', async () => {
+  const four = Promise.withResolvers<void>();
+  let now = 0;
+  let most = 0;
+  await start(
+    flow('wide', async () => {
+      most = Math.max(most, ++now);
+      if (now === 4) four.resolve();
+      await four.promise;
+      now--;
+      return undefined;
+    }),
+  );
+  const steps = Array.from({ length: 10 }, (_, number) => step(number, []));
+  expect(await ended(await enqueue('wide', steps))).toBe('succeeded');
+  expect(most).toBe(4);
 });
 
 test('what is rolled back is never announced', async () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Type } from 'typebox';
-import { sleep, systemClock } from '../../src/base/clock.ts';
+import { type Clock, sleep, systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createCheckpointStore } from '../../src/db/checkpoint-store.ts';
 import { createOperationLogStore } from '../../src/db/operation-log-store.ts';
@@ -10,8 +10,8 @@ import { createOperationStore } from '../../src/db/operation-store.ts';
 import { createPlanStore } from '../../src/db/plan-store.ts';
 import { createRestoreStore } from '../../src/db/restore-store.ts';
 import { createWorkerStore } from '../../src/db/worker-store.ts';
-import { openQueue } from '../../src/jobs/queue.ts';
-import { startWorker } from '../../src/jobs/worker.ts';
+import { openQueue, type Queue } from '../../src/jobs/queue.ts';
+import { startWorker, type Worker } from '../../src/jobs/worker.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import type { ShownCheckpoint } from '../../src/model/checkpoint.ts';
 import type { ShownRestore } from '../../src/model/restore.ts';
@@ -22,7 +22,7 @@ import type { Protection } from '../../src/protection/contract.ts';
 import type { ProtectionDeps } from '../../src/protection/deps.ts';
 import { createHookRunner } from '../../src/protection/hook-runner.ts';
 import { createFlows, createProtection } from '../../src/protection/protection.ts';
-import { openProviderRegistry } from '../../src/protection/provider-registry.ts';
+import { openProviderRegistry, type ProviderDefinition } from '../../src/protection/provider-registry.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { createGatedStore } from './gated-store.ts';
 import { pluginContext } from './plugin-context.ts';
@@ -39,6 +39,12 @@ export interface TestCloud extends AsyncDisposable {
   /** Waits until the checkpoint is in none of the running states. */
   settled(checkpointId: string): Promise<ShownCheckpoint>;
   restored(restoreId: string): Promise<ShownRestore>;
+  /** Reads the provider file again, as on SIGHUP: it is there, or gone. */
+  reload(provider: 'there' | 'gone'): Promise<void>;
+  /** Makes what the catalogue knows of the bank old: the next question goes to the bank. */
+  age(): void;
+  /** Stops the worker as SIGTERM does and starts another one. */
+  restartWorker(): Promise<void>;
 }
 
 export async function openTestCloud(options: {
@@ -62,22 +68,16 @@ export async function openTestCloud(options: {
     open: () => Promise.resolve(createGatedStore(options.bank)),
   };
   const registry = createRegistry([bankPlugin, ...options.plugins]);
-  const providers = await openProviderRegistry(
-    [
-      {
-        id: providerId,
-        name: 'north',
-        description: '',
-        bank: { plugin: 'shared', config: {} },
-        key: options.key ?? Buffer.alloc(32, 7),
-        protections: options.plugins
-          .filter(({ kind }) => kind === 'protection')
-          .map(({ name }) => ({ plugin: name, config: {} })),
-        context,
-      },
-    ],
-    { registry, log: silentLog, threads: 1, scratchFolder },
-  );
+  const provider: ProviderDefinition = {
+    id: providerId,
+    name: 'north',
+    description: '',
+    bank: { plugin: 'shared', config: {} },
+    key: options.key ?? Buffer.alloc(32, 7),
+    protections: options.plugins.filter(({ kind }) => kind === 'protection').map(({ name }) => ({ plugin: name, config: {} })),
+    context,
+  };
+  const providers = await openProviderRegistry([provider], { registry, log: silentLog, threads: 1, scratchFolder });
   const protectables = await Promise.all(
     registry.listProtectables().map(async (plugin) => ({
       type: plugin.type,
@@ -86,7 +86,10 @@ export async function openTestCloud(options: {
     })),
   );
   const checkpoints = createCheckpointStore(knex);
-  const queue = await openQueue({ connectionString: database.url, log: silentLog });
+  let agedMs = 0;
+  const catalogClock: Clock = { now: systemClock.now, monotonic: () => systemClock.monotonic() + agedMs };
+  const openOwnQueue = (): Promise<Queue> => openQueue({ connectionString: database.url, log: silentLog });
+  let queue = await openOwnQueue();
   const deps: ProtectionDeps = {
     knex,
     plans: createPlanStore(knex),
@@ -94,28 +97,34 @@ export async function openTestCloud(options: {
     logs: createOperationLogStore(knex),
     checkpoints,
     operations: createOperationStore(knex),
-    queue,
+    queue: {
+      announce: (...word) => queue.announce(...word),
+      consume: (...how) => queue.consume(...how),
+      close: () => queue.close(),
+    },
     providers,
     protectables,
-    catalog: createCheckpointCatalog({ store: checkpoints, clock: systemClock, log: silentLog }),
+    catalog: createCheckpointCatalog({ store: checkpoints, clock: catalogClock, log: silentLog }),
     commands: createHookRunner(options.commands ?? {}, { environment: { PATH: '/usr/bin:/bin' } }),
     clock: systemClock,
     log: silentLog,
   };
   const protection = createProtection(deps, { plans: -1 });
-  const worker = await startWorker({
-    knex,
-    connectionString: database.url,
-    queue,
-    operations: deps.operations,
-    workers: createWorkerStore(knex),
-    seat: scratchFolder,
-    flows: createFlows(deps),
-    concurrency: 2,
-    stopGraceMs: 1000,
-    clock: systemClock,
-    log: silentLog,
-  });
+  const startOwnWorker = (): Promise<Worker> =>
+    startWorker({
+      knex,
+      connectionString: database.url,
+      queue,
+      operations: deps.operations,
+      workers: createWorkerStore(knex),
+      seat: scratchFolder,
+      flows: createFlows(deps),
+      concurrency: 2,
+      stopGraceMs: 200,
+      clock: systemClock,
+      log: silentLog,
+    });
+  let worker = await startOwnWorker();
 
   const until = async <T>(read: () => Promise<T>, over: (value: T) => boolean): Promise<T> => {
     for (;;) {
@@ -138,6 +147,15 @@ export async function openTestCloud(options: {
         () => protection.restores.get(caller, id),
         ({ status }) => status !== 'in_progress',
       ),
+    reload: (state) => providers.replace(state === 'there' ? [provider] : []),
+    age: () => {
+      agedMs += 3_600_000;
+    },
+    async restartWorker() {
+      await worker.stop();
+      queue = await openOwnQueue();
+      worker = await startOwnWorker();
+    },
     async [Symbol.asyncDispose]() {
       await worker.stop();
       await providers.close();

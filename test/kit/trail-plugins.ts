@@ -10,8 +10,8 @@ export interface Trail {
   readonly calls: string[];
   /** `TYPE id` → content. */
   readonly contents: Map<string, Buffer>;
-  /** Called before every hook; a throw makes the hook fail. */
-  before: (what: string) => Promise<void>;
+  /** Called before every hook with the hook's signal; a throw makes the hook fail. */
+  before: (what: string, signal: AbortSignal) => Promise<void>;
   /** What a restore has made: new id → content. */
   readonly restored: Map<string, Buffer>;
 }
@@ -54,7 +54,7 @@ export function createTrailPlugins(): { plugins: Plugin[]; trail: Trail } {
     const hook = (name: HookName) => async (call: Call) => {
       const what = `${operation} ${name} ${call.resource.id}`;
       trail.calls.push(what);
-      await trail.before(what);
+      await trail.before(what, call.signal);
       return name === 'main' ? main(call) : undefined;
     };
     return {
