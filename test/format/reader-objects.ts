@@ -1,5 +1,5 @@
 import { createDecipheriv, createHash, createHmac, hkdfSync } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { createBLAKE3 } from 'hash-wasm';
@@ -32,13 +32,17 @@ export interface Vault {
 }
 
 export async function openVault(folder: string, project: string, providerKey: Buffer): Promise<Vault> {
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  const files = entries.map((entry) => join(entry.parentPath, entry.name).slice(join(folder, '/').length));
-  const names = files.filter((file) => nameForms.some((form) => form.test(file))).sort();
+  // Snapshots first: what they need was written before them, and so is found by what is listed after them.
+  const kinds = ['snapshots', 'indexes', 'packs', 'keys'].map((kind) => join(folder, kind)).filter((kind) => existsSync(kind));
+  const entries = kinds.flatMap((kind) => readdirSync(kind, { recursive: true, withFileTypes: true }));
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const names = files
+    .map((file) => file.slice(join(folder, '/').length))
+    .filter((name) => nameForms.some((form) => form.test(name)));
   const roots = new Map<string, RootKey>();
   const vault: Vault = {
     project,
-    listObjects: (kind) => names.filter((name) => name.startsWith(`${kind}/`)),
+    listObjects: (kind) => names.filter((name) => name.startsWith(`${kind}/`)).sort(),
     readObject(name) {
       check(names.includes(name), `${name} is not there`);
       return readFileSync(join(folder, name));
