@@ -26,6 +26,11 @@ export interface WriteOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** Read every byte even where size and times say that nothing changed. */
   readonly readEverything?: boolean;
+  /**
+   * Read every byte and compare what lies outside the changed extents with the snapshot they are since.
+   * A difference there is the fault `mover.changed_blocks_lied` (corrupt), and nothing is published.
+   */
+  readonly verifyChanged?: boolean;
 }
 
 /** See `copySnapshot`. The copy keeps subject, kind and warnings of its original. */
@@ -57,8 +62,24 @@ export interface Extent {
   readonly length: number;
 }
 
+/** Everything that differs from the snapshot `since`, which must be there; what lies outside is taken from it unread. */
+export interface ChangedBlocks {
+  readonly since: string;
+  readonly extents: readonly Extent[];
+}
+
+/** A volume that is no file here, but can be read at any place: what another program exports. */
+export interface VolumeReader {
+  readonly sizeBytes: number;
+  /** Fills all of `bytes`. Called several times at once. */
+  read(bytes: Uint8Array, offset: number): Promise<void>;
+  /** Whether the range is known to be zeros without reading it. */
+  isZero(offset: number, length: number): Promise<boolean>;
+}
+
 export type VolumeInput =
-  | { readonly path: string; readonly changed?: { readonly since: string; readonly extents: readonly Extent[] } }
+  | { readonly path: string; readonly changed?: ChangedBlocks }
+  | { readonly reader: VolumeReader; readonly changed?: ChangedBlocks }
   | { readonly stream: AsyncIterable<Uint8Array>; readonly sizeBytes: number };
 
 export interface TreeInput {

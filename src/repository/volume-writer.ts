@@ -1,16 +1,16 @@
-import { canonicalJson, type Json } from '../base/canonical-json.ts';
+import type { Json } from '../base/canonical-json.ts';
 import type { Clock } from '../base/clock.ts';
-import { Fault, isFault } from '../base/faults.ts';
+import { isFault } from '../base/faults.ts';
 import { abortableItems } from './abortable.ts';
 import type { Level } from './chunk-sink.ts';
 import type { ChunkSource } from './chunk-source.ts';
-import type { Extent, SnapshotSummary, VolumeInput, WriteOptions } from './contract.ts';
+import type { Extent, SnapshotSummary, VolumeInput, VolumeReader, WriteOptions } from './contract.ts';
 import type { RepositoryCore, WriteSession } from './core.ts';
 import { eachLimited } from './each-limited.ts';
 import type { SnapshotRecord } from './snapshot-record.ts';
+import { type LeafPromise, refuseLies } from './volume-lies.ts';
 import {
   decodeLeaf,
-  decodeRoot,
   digestInput,
   digestText,
   emptySlots,
@@ -24,42 +24,24 @@ import {
   slotId,
   slotsPerLeaf,
 } from './volume-map.ts';
-import { identifySource, type OpenVolume, openVolume } from './volume-source.ts';
-import { identify, isHole, readSegment, type SegmentInput, segmentBytes, storeMap } from './volume-tasks.ts';
+import { findParentVolume, type ParentVolume, planReuse, type Reuse, touchedRuns } from './volume-reuse.ts';
+import {
+  fileSegments,
+  type Leaf,
+  readerSegments,
+  type Segment,
+  type SegmentedVolume,
+  type SourcedSegment,
+  streamSegments,
+  type ZeroTest,
+} from './volume-segments.ts';
+import { identifySource, openVolume } from './volume-source.ts';
+import { identify, readSegment, segmentBytes, storeMap } from './volume-tasks.ts';
 
 const idBytes = 32;
 
 /** Leaves of the parent that are looked at together: 2 MiB of map, 16 GiB of volume. */
 const leavesPerWindow = 64;
-
-/** A leaf that is being read: its slots fill up segment by segment, in any order. */
-interface Leaf {
-  readonly number: number;
-  readonly slots: LeafSlots;
-  missingBytes: number;
-}
-
-/** What one task reads, and the leaf its ids go into. */
-interface Segment {
-  readonly leaf: Leaf;
-  readonly offset: number;
-  readonly length: number;
-}
-
-interface SourcedSegment extends Segment {
-  readonly from: SegmentInput['from'];
-}
-
-interface ParentVolume {
-  readonly record: SnapshotRecord;
-  readonly leaves: readonly (Buffer | undefined)[];
-}
-
-/** Everything outside the changed extents is as it was in the parent. */
-interface Reuse {
-  readonly parent: ParentVolume;
-  readonly changed: readonly Extent[];
-}
 
 export async function writeVolume(
   core: RepositoryCore,
@@ -72,7 +54,9 @@ export async function writeVolume(
     const record =
       'stream' in input
         ? await writeStream(core, session, input, options)
-        : await writePath(core, session, clock, input, options);
+        : 'reader' in input
+          ? await writeReader(core, session, input, options)
+          : await writePath(core, session, clock, input, options);
     const { id, kind, sizeBytes, storedBytes, reusedBytes, digest, files, warnings } = record;
     return { id, kind, sizeBytes, storedBytes, reusedBytes, digest, files, warnings };
   } finally {
@@ -95,6 +79,22 @@ async function writeStream(
   return volume.finish(options.subject, parent?.id ?? null, null, []);
 }
 
+async function writeReader(
+  core: RepositoryCore,
+  session: WriteSession,
+  { reader, changed }: Extract<VolumeInput, { reader: VolumeReader }>,
+  options: WriteOptions,
+): Promise<SnapshotRecord> {
+  const { sizeBytes } = reader;
+  session.setTotal(sizeBytes);
+  const parent = await findParentVolume(core, changed, options, session.signal);
+  const reuse = planReuse(changed, parent, null, sizeBytes, options);
+  const volume = new VolumeWrite(core, session, sizeBytes, options.level ?? 'default');
+  const free: ArrayBuffer[] = [];
+  await volume.readAll(readerSegments(reader, volume, reuse, session.signal, free), (bytes) => void free.push(bytes));
+  return volume.finish(options.subject, parent?.record.id ?? null, null, []);
+}
+
 async function writePath(
   core: RepositoryCore,
   session: WriteSession,
@@ -107,10 +107,10 @@ async function writePath(
     const { sizeBytes } = opened;
     session.setTotal(sizeBytes);
     const source = identifySource(opened, clock.now());
-    const parent = await findParentVolume(core, input, options, session.signal);
-    const changed = options.readEverything ? undefined : changedExtents(input, parent, source, sizeBytes);
+    const parent = await findParentVolume(core, input.changed, options, session.signal);
+    const reuse = planReuse(input.changed, parent, source, sizeBytes, options);
     const volume = new VolumeWrite(core, session, sizeBytes, options.level ?? 'default');
-    await volume.readAll(fileSegments(opened, volume, parent && changed && { parent, changed }), () => undefined);
+    await volume.readAll(fileSegments(opened, volume, reuse), () => undefined);
     const after = await opened.handle.stat({ bigint: true });
     const steady =
       after.mtimeNs === opened.stats.mtimeNs && after.ctimeNs === opened.stats.ctimeNs && after.size === opened.stats.size;
@@ -123,41 +123,8 @@ async function writePath(
   }
 }
 
-/** The snapshot named by `changed.since`, which must be there; otherwise the newest of the subject, which is only a hint. */
-async function findParentVolume(
-  core: RepositoryCore,
-  { changed }: Extract<VolumeInput, { path: string }>,
-  { subject }: WriteOptions,
-  signal: AbortSignal,
-): Promise<ParentVolume | undefined> {
-  const record = changed ? await core.getSnapshot(changed.since, signal) : await core.findParent(subject, signal);
-  if (record === undefined || (record.kind !== 'volume' && changed === undefined)) return undefined;
-  // Ids under another root key are other ids: nothing of it can be taken over.
-  if (record.keyId !== core.writingKeyId) return undefined;
-  return { record, leaves: decodeRoot(record).leaves };
-}
-
-/** What has to be read although there is a parent; undefined for everything. */
-function changedExtents(
-  input: Extract<VolumeInput, { path: string }>,
-  parent: ParentVolume | undefined,
-  source: Json,
-  sizeBytes: number,
-): readonly Extent[] | undefined {
-  if (parent === undefined) return undefined;
-  const before = parent.record.sizeBytes;
-  if (input.changed) {
-    if (before === sizeBytes) return input.changed.extents;
-    // Grown or shrunk: the slot at the old or new end is another chunk now, and everything behind it is new.
-    const from = Math.floor(Math.min(before, sizeBytes) / slotBytes) * slotBytes;
-    return [...input.changed.extents, { offset: from, length: Math.max(0, sizeBytes - from) }];
-  }
-  const same = source !== null && before === sizeBytes && canonicalJson(source) === canonicalJson(parent.record.source);
-  return same ? [] : undefined;
-}
-
 /** One volume on its way into the repository. */
-class VolumeWrite {
+class VolumeWrite implements SegmentedVolume {
   readonly sizeBytes: number;
   readonly #core: RepositoryCore;
   readonly #session: WriteSession;
@@ -173,7 +140,7 @@ class VolumeWrite {
   }
 
   /** Everything that has to be read, in ascending order; what the parent has is taken over on the way. */
-  async *segments(reuse: Reuse | undefined, fd: number | undefined): AsyncGenerator<Segment> {
+  async *segments(reuse: Reuse | undefined, isZero: ZeroTest | undefined): AsyncGenerator<Segment> {
     const touched = reuse && touchedRuns(reuse.changed, this.sizeBytes);
     for (let first = 0; first < this.#leafIds.length; first += leavesPerWindow) {
       const end = Math.min(first + leavesPerWindow, this.#leafIds.length);
@@ -182,17 +149,28 @@ class VolumeWrite {
         const base = number * leafSpanBytes;
         const bytes = Math.min(leafSpanBytes, this.sizeBytes - base);
         // Asked once a leaf, so that a terabyte of hole is passed over in no time; each segment asks again.
-        if (fd !== undefined && !known.has(number) && isHole(fd, base, bytes)) this.#session.countReused(bytes);
-        else yield* this.#leafSegments(number, known.get(number), touched?.get(number) ?? []);
+        if (isZero && !known.has(number) && (await isZero(base, bytes))) this.#session.countReused(bytes);
+        else {
+          const slots = known.get(number);
+          const runs = touched?.get(number) ?? [];
+          if (!reuse?.verify || slots === undefined) yield* this.#leafSegments(number, slots, runs);
+          else yield* this.#leafSegments(number, undefined, [], { snapshot: reuse.parent.record.id, slots, touched: runs });
+        }
       }
     }
   }
 
-  async *#leafSegments(number: number, known: LeafSlots | undefined, touched: readonly Extent[]): AsyncGenerator<Segment> {
+  async *#leafSegments(
+    number: number,
+    known: LeafSlots | undefined,
+    touched: readonly Extent[],
+    promise?: LeafPromise,
+  ): AsyncGenerator<Segment> {
     const base = number * leafSpanBytes;
     const bytes = Math.min(leafSpanBytes, this.sizeBytes - base);
     const runs = known ? touched : [{ offset: 0, length: bytes }];
-    const leaf: Leaf = { number, slots: known ?? emptySlots(), missingBytes: runs.reduce((sum, { length }) => sum + length, 0) };
+    const missingBytes = runs.reduce((sum, { length }) => sum + length, 0);
+    const leaf: Leaf = { number, slots: known ?? emptySlots(), missingBytes, promise };
     if (bytes > leaf.missingBytes) this.#session.countReused(bytes - leaf.missingBytes);
     if (leaf.missingBytes === 0) await this.#storeLeaf(leaf);
     for (const run of runs) {
@@ -234,17 +212,26 @@ class VolumeWrite {
   }
 
   async readAll(segments: AsyncIterable<SourcedSegment>, recycle: (bytes: ArrayBuffer) => void): Promise<void> {
-    await eachLimited(segments, this.#core.threads * 2, async ({ leaf, offset, length, from }) => {
-      const transfer = 'bytes' in from ? [from.bytes] : [];
-      const { ids, bytes } = await this.#session.run(readSegment, { from, length, purpose: { store: this.#level } }, transfer);
-      leaf.slots.set(ids, ((offset % leafSpanBytes) / slotBytes) * idBytes);
-      if (bytes) recycle(bytes);
+    await eachLimited(segments, this.#core.threads * 2, async ({ leaf, offset, length, from: given }) => {
+      const at = ((offset % leafSpanBytes) / slotBytes) * idBytes;
+      const from = typeof given === 'function' ? await given() : given;
+      if (from) {
+        const transfer = 'bytes' in from ? [from.bytes] : [];
+        const { ids, bytes } = await this.#session.run(readSegment, { from, length, purpose: { store: this.#level } }, transfer);
+        leaf.slots.set(ids, at);
+        if (bytes) recycle(bytes);
+      } else {
+        leaf.slots.fill(0, at, at + Math.ceil(length / slotBytes) * idBytes);
+        this.#session.countReused(length);
+      }
       leaf.missingBytes -= length;
       if (leaf.missingBytes === 0) await this.#storeLeaf(leaf);
     });
   }
 
-  async #storeLeaf({ number, slots }: Leaf): Promise<void> {
+  async #storeLeaf({ number, slots, promise }: Leaf): Promise<void> {
+    if (promise)
+      refuseLies(promise, slots, number * leafSpanBytes, Math.min(leafSpanBytes, this.sizeBytes - number * leafSpanBytes));
     const plain = encodeLeaf(slots);
     if (plain) this.#leafIds[number] = Buffer.from(await this.#session.run(storeMap, { plain }));
   }
@@ -272,79 +259,6 @@ export function isStored(slots: LeafSlots, source: ChunkSource): boolean {
     if (id && !source.has(id)) return false;
   }
   return true;
-}
-
-async function* fileSegments(
-  { handle, path }: OpenVolume,
-  volume: VolumeWrite,
-  reuse: Reuse | undefined,
-): AsyncGenerator<SourcedSegment> {
-  for await (const segment of volume.segments(reuse, handle.fd))
-    yield { ...segment, from: { fd: handle.fd, offset: segment.offset, name: path } };
-}
-
-async function* streamSegments(
-  stream: AsyncIterable<Uint8Array>,
-  volume: VolumeWrite,
-  free: ArrayBuffer[],
-): AsyncGenerator<SourcedSegment> {
-  const { sizeBytes } = volume;
-  const segments = volume.segments(undefined, undefined);
-  let segment = await segments.next();
-  let bytes: ArrayBuffer | undefined;
-  let filled = 0;
-  let seen = 0;
-  for await (const piece of stream) {
-    seen += piece.length;
-    if (seen > sizeBytes) throw streamFault(`more than the ${sizeBytes} bytes that were announced`);
-    for (let taken = 0; taken < piece.length; ) {
-      if (segment.done) throw streamFault(`more than the ${sizeBytes} bytes that were announced`);
-      bytes ??= free.pop() ?? new ArrayBuffer(segmentBytes);
-      const count = Math.min(segment.value.length - filled, piece.length - taken);
-      new Uint8Array(bytes).set(piece.subarray(taken, taken + count), filled);
-      filled += count;
-      taken += count;
-      if (filled < segment.value.length) continue;
-      yield { ...segment.value, from: { bytes } };
-      segment = await segments.next();
-      bytes = undefined;
-      filled = 0;
-    }
-  }
-  if (seen < sizeBytes) throw streamFault(`${seen} bytes, not the ${sizeBytes} that were announced`);
-}
-
-function streamFault(what: string): Fault {
-  return new Fault('invalid', 'repository.stream_length', `The stream has ${what}.`, {
-    help: 'Give the exact size of what is streamed.',
-  });
-}
-
-/** Leaf → runs of whole slots in it that an extent touches, ascending, none twice; offsets from the leaf's begin. */
-function touchedRuns(extents: readonly Extent[], sizeBytes: number): Map<number, Extent[]> {
-  const touched = new Map<number, Extent[]>();
-  const sorted = extents.map((extent) => toSlots(extent, sizeBytes)).sort((a, b) => a.from - b.from);
-  let covered = 0;
-  for (const { from, end } of sorted) {
-    for (let at = Math.max(from, covered); at < end; ) {
-      const leaf = Math.floor(at / leafSpanBytes);
-      const runEnd = Math.min(end, (leaf + 1) * leafSpanBytes);
-      const runs = touched.get(leaf) ?? [];
-      runs.push({ offset: at - leaf * leafSpanBytes, length: runEnd - at });
-      touched.set(leaf, runs);
-      at = runEnd;
-    }
-    covered = Math.max(covered, end);
-  }
-  return touched;
-}
-
-function toSlots({ offset, length }: Extent, sizeBytes: number): { readonly from: number; readonly end: number } {
-  if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length < 0) {
-    throw new Fault('invalid', 'repository.bad_extent', `A changed extent of ${length} bytes at ${offset} is none.`);
-  }
-  const end = Math.min(Math.ceil((offset + length) / slotBytes) * slotBytes, sizeBytes);
-  return { from: Math.floor(offset / slotBytes) * slotBytes, end: length === 0 ? 0 : end };
 }
 
 function* range(from: number, end: number): Generator<number> {
