@@ -3,9 +3,18 @@ import { Fault, isFault } from '../base/faults.ts';
 import { createLimit } from '../base/limit.ts';
 import type { Log } from '../base/log.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { ChunkMarks } from './chunk-marks.ts';
+import { ChunkPlaces } from './chunk-places.ts';
 import { type ChunkPlace, ChunkTable, createGeneration } from './chunk-table.ts';
 import { maxObjectBytes, openObject, randomId, sealObject } from './crypto.ts';
-import { decodeIndex, encodeIndex, type IndexRecord, maxIndexRecords, type PackEntry } from './index-format.ts';
+import {
+  type DecodedIndex,
+  decodeIndex,
+  encodeIndex,
+  type IndexRecord,
+  maxIndexRecords,
+  type PackEntry,
+} from './index-format.ts';
 import type { KeyRing } from './keys.ts';
 import { findId, indexesPrefix, indexKey } from './layout.ts';
 import type { PackedBlock } from './pack-format.ts';
@@ -29,9 +38,14 @@ const slackPerThread = 8192;
 const saveAfterBytes = 256 * MiB;
 const indexLoads = 4;
 
+export interface FoundChunk {
+  readonly place: ChunkPlace;
+  readonly pack: PackEntry;
+}
+
 /**
- * What is in which pack. Loads every index object at open, later the ones that are new; takes in the packs of this process as
- * they become durable, and writes index objects for them. Main thread; the table inside is shared with the workers.
+ * What is in which pack. Loads every index object at open, later the ones that are new, and forgets what those said that are gone; takes in the packs of
+ * this process as they become durable, and writes index objects for them. Main thread; the table inside is shared with the workers.
  */
 export class ChunkIndex {
   readonly table: ChunkTable;
@@ -42,10 +56,16 @@ export class ChunkIndex {
   onGrow: (generation: SharedArrayBuffer) => void = () => undefined;
   /** Index objects that do not open. What they named is stored again by the next protect; `check` reports them. */
   readonly damaged = new Set<string>();
+  /** Grows whenever packs that were trusted are trusted no more. */
+  distrustCount = 0;
   readonly #options: ChunkIndexOptions;
+  readonly #places: ChunkPlaces;
   readonly #packs = new Map<number, PackEntry>();
   readonly #numbersById = new Map<string, number>();
-  readonly #loaded = new Set<string>();
+  /** Index object → the packs that it names. */
+  readonly #objects = new Map<string, readonly number[]>();
+  /** Pack → how many index objects name it; none when it was stored just now. */
+  readonly #names = new Map<number, number>();
   #unsaved: NewPack[] = [];
   #unsavedBytes = 0;
   #saving: Promise<unknown> = Promise.resolve();
@@ -54,6 +74,7 @@ export class ChunkIndex {
     this.#options = options;
     this.generations = [createGeneration(2 * expectedChunks + 4 * slackPerThread * options.threads)];
     this.table = new ChunkTable(this.generations);
+    this.#places = new ChunkPlaces(this.table, (chunks) => this.ensureRoom(chunks + slackPerThread * options.threads));
   }
 
   static async open(options: ChunkIndexOptions): Promise<ChunkIndex> {
@@ -65,31 +86,74 @@ export class ChunkIndex {
     return index;
   }
 
-  /** Loads the index objects that were written since, by whomever. */
+  /** Loads the index objects that were written since, by whomever, and forgets those that are gone. */
   async refresh(signal: AbortSignal | undefined): Promise<void> {
     const limit = createLimit(indexLoads);
-    const loads: Promise<void>[] = [];
-    for await (const { key } of this.#options.store.list(indexesPrefix, { signal })) {
-      const id = findId(key);
-      if (id !== undefined && !this.#loaded.has(id)) loads.push(limit(() => this.#load(id, signal)));
+    for (;;) {
+      const before = [...this.#objects.keys()];
+      const listed = new Set<string>();
+      const loads: Promise<boolean>[] = [];
+      for await (const { key } of this.#options.store.list(indexesPrefix, { signal })) {
+        const id = findId(key);
+        if (id === undefined) continue;
+        listed.add(id);
+        if (!this.#objects.has(id)) loads.push(limit(() => this.#load(id, signal)));
+      }
+      // What was deleted since it was listed has a successor that the list may not show yet.
+      if (!(await Promise.all(loads)).every((isThere) => isThere)) continue;
+      this.#forgetObjects(before.filter((id) => !listed.has(id)));
+      for (const key of this.damaged) if (!listed.has(findId(key) ?? '')) this.damaged.delete(key);
+      return;
     }
-    await Promise.all(loads);
   }
 
+  /** Whether the chunk need not be stored: it is in the bank in a pack that may be relied on, or on its way there. */
   has(id: Uint8Array): boolean {
     return this.table.has(id);
   }
 
-  /** The chunk's place and pack; undefined when no index names it and no durable pack of this process holds it. */
-  find(id: Uint8Array): { readonly place: ChunkPlace; readonly pack: PackEntry } | undefined {
-    const place = this.table.find(id);
-    const pack = place && this.#packs.get(place.pack);
-    return pack && { place, pack };
+  /** The chunk's best place and pack; undefined when no index names it and no durable pack of this process holds it. */
+  find(id: Uint8Array): FoundChunk | undefined {
+    return this.findAll(id)[0];
+  }
+
+  /** At most two places, the best one first: one in a trusted pack where there is such a one. */
+  findAll(id: Uint8Array): FoundChunk[] {
+    return this.#places.find(id).flatMap((place) => {
+      const pack = this.#packs.get(place.pack);
+      return pack ? [{ place, pack }] : [];
+    });
+  }
+
+  /** A set of chunks that are known here. */
+  createMarks(): ChunkMarks {
+    return new ChunkMarks(this.#places);
+  }
+
+  /** Whether an index object in the bank names the pack. */
+  isNamed(number: number): boolean {
+    return this.#names.has(number);
+  }
+
+  isTrusted(number: number): boolean {
+    return !this.#places.isDistrusted(number);
+  }
+
+  /** From now on nobody stores less because of what lies in these packs. Ids that are not known are passed over. */
+  distrust(packIds: Iterable<string>): void {
+    const fresh = new Set<number>();
+    for (const id of packIds) {
+      const number = this.#numbersById.get(id);
+      if (number !== undefined && this.isTrusted(number)) fresh.add(number);
+    }
+    if (fresh.size === 0) return;
+    this.#places.distrust(fresh);
+    this.distrustCount++;
   }
 
   /** Index objects that were met, damaged ones included. */
   get objectCount(): number {
-    return this.#loaded.size;
+    return this.#objects.size + this.damaged.size;
   }
 
   /** Whether the pack of that number is in the bank. */
@@ -185,32 +249,71 @@ export class ChunkIndex {
     const id = randomId();
     const sealed = sealObject(keys.writing, projectId, 'index', id, encodeIndex(packs, records));
     await store.put(indexKey(id), sealed, { ifAbsent: true, ...(signal && { signal }) });
-    this.#loaded.add(id);
+    this.#nameObject(
+      id,
+      packs.map(({ number }) => number),
+    );
     return sealed.length;
   }
 
-  async #load(id: string, signal: AbortSignal | undefined): Promise<void> {
-    const { store, keys, projectId, log } = this.#options;
+  /** False when the object is gone. */
+  async #load(id: string, signal: AbortSignal | undefined): Promise<boolean> {
+    const index = await this.readObject(id, signal);
+    if (index === 'missing') return false;
+    if (this.#objects.has(id)) return true;
     const key = indexKey(id);
-    const bytes = await store.get(key, { maxBytes: maxObjectBytes, signal }).catch((error: unknown) => {
-      if (isFault(error, 'storage.missing')) return undefined; // deleted since it was listed
+    if (index === 'damaged') {
+      if (!this.damaged.has(key))
+        this.#options.log.warn('An index object is damaged; what it names is stored again when it is met.', { key });
+      this.damaged.add(key);
+      return true;
+    }
+    this.damaged.delete(key);
+    this.ensureRoom(index.recordCount + slackPerThread * this.#options.threads);
+    const numbers = index.packs.map((pack) => this.#numberOf(pack));
+    this.#nameObject(id, numbers);
+    for (const record of index.records()) this.#places.add(record.id, { ...record, pack: numbers[record.pack] ?? 0 });
+    return true;
+  }
+
+  /** What an index object says, straight from the bank. */
+  async readObject(id: string, signal: AbortSignal | undefined): Promise<DecodedIndex | 'missing' | 'damaged'> {
+    const { store, keys, projectId } = this.#options;
+    const bytes = await store.get(indexKey(id), { maxBytes: maxObjectBytes, signal }).catch((error: unknown) => {
+      if (isFault(error, 'storage.missing')) return undefined;
       if (isFault(error) && error.kind === 'corrupt') return Buffer.alloc(0);
       throw error;
     });
-    if (bytes === undefined || this.#loaded.has(id)) return;
-    this.#loaded.add(id);
+    if (bytes === undefined) return 'missing';
     const opened = openObject(keys.all, projectId, 'index', id, bytes);
-    const index = opened && decodeIndex(opened.plain);
-    if (index === undefined) {
-      this.damaged.add(key);
-      log.warn('An index object is damaged; what it names is stored again when it is met.', { key });
-      return;
+    return (opened && decodeIndex(opened.plain)) ?? 'damaged';
+  }
+
+  #nameObject(id: string, packs: readonly number[]): void {
+    this.#objects.set(id, packs);
+    for (const pack of packs) this.#names.set(pack, (this.#names.get(pack) ?? 0) + 1);
+  }
+
+  #forgetObjects(ids: readonly string[]): void {
+    const nameless = new Set<number>();
+    for (const id of ids) {
+      for (const pack of this.#objects.get(id) ?? []) {
+        const names = (this.#names.get(pack) ?? 1) - 1;
+        if (names > 0) this.#names.set(pack, names);
+        else {
+          this.#names.delete(pack);
+          nameless.add(pack);
+        }
+      }
+      this.#objects.delete(id);
     }
-    this.ensureRoom(index.recordCount + slackPerThread * this.#options.threads);
-    const numbers = index.packs.map((pack) => this.#numberOf(pack));
-    for (const record of index.records()) {
-      const claim = this.table.claim(record.id);
-      if (claim) this.table.place(claim, { ...record, pack: numbers[record.pack] ?? 0 });
+    if (nameless.size === 0) return;
+    this.#places.remove(nameless);
+    this.distrustCount++;
+    for (const number of nameless) {
+      const id = this.#packs.get(number)?.id;
+      this.#packs.delete(number);
+      if (id !== undefined) this.#numbersById.delete(id);
     }
   }
 

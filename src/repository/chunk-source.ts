@@ -29,8 +29,8 @@ export function batchTransfer(batch: BlockBatch): ArrayBuffer[] {
 
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Told of each chunk that no index names and each piece of a pack that cannot be had; reading then goes on without it. */
-  readonly onDamage?: ((fault: Fault) => void) | undefined;
+  /** Told of each chunk that no index names and each piece of a pack that cannot be had, with the positions in the list that go without; reading then goes on. */
+  readonly onDamage?: ((fault: Fault, wants: readonly number[]) => void) | undefined;
 }
 
 /** Main thread only. */

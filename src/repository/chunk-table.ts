@@ -28,12 +28,22 @@ const placed = 3;
 const dead = 4;
 
 const slotWords = 11;
-const headWords = 1; // how many slots are taken
+/** How many slots are taken; how many claims were released. */
+const headWords = 2;
 
 /** One slot of one generation, for the thread that claimed it. */
 export interface Claim {
   readonly words: Int32Array;
   readonly at: number;
+}
+
+export function slotNumberOf({ at }: Claim): number {
+  return (at - headWords) / slotWords;
+}
+
+/** How many slots the claim's generation has. */
+export function slotCountOf({ words }: Claim): number {
+  return capacityOf(words);
 }
 
 export function createGeneration(slots: number): SharedArrayBuffer {
@@ -58,6 +68,11 @@ export class ChunkTable {
     return { capacity: capacityOf(words), taken: Atomics.load(words, 0) };
   }
 
+  /** How many claims were ever given up, by any thread. Whoever met such a chunk meanwhile took it for stored, and it is not. */
+  get releases(): number {
+    return this.#generations.reduce((sum, words) => sum + Atomics.load(words, 1), 0);
+  }
+
   has(id: Uint8Array): boolean {
     return this.#findLive(id) !== undefined;
   }
@@ -66,16 +81,7 @@ export class ChunkTable {
   find(id: Uint8Array): ChunkPlace | undefined {
     const slot = this.#findLive(id);
     if (slot === undefined || Atomics.load(slot.words, slot.at) !== placed) return undefined;
-    const { words, at } = slot;
-    const word = (n: number): number => (words[at + n] ?? 0) >>> 0;
-    return {
-      pack: word(5),
-      blockOffset: word(6),
-      blockLength: word(7),
-      rawLength: word(8),
-      chunkOffset: word(9),
-      chunkLength: word(10),
-    };
+    return placeAt(slot);
   }
 
   /** Takes the chunk for the caller, who then calls `place` or `release`; undefined when it is there already. */
@@ -115,6 +121,7 @@ export class ChunkTable {
   }
 
   release(claim: Claim): void {
+    Atomics.add(claim.words, 1, 1);
     Atomics.store(claim.words, claim.at, dead);
   }
 
@@ -126,6 +133,24 @@ export class ChunkTable {
       if (slot === undefined || Atomics.load(slot.words, slot.at) !== placed) continue;
       if ((words[slot.at + 5] ?? 0) >>> 0 === pack) Atomics.store(words, slot.at, dead);
     }
+  }
+
+  /** Forgets every chunk that lies in one of these packs, and shows where it was; the id has its first 16 bytes only. Looks at every slot: seconds for 10 million. */
+  dropPacks(packs: ReadonlySet<number>, visit: (id: Uint8Array, place: ChunkPlace) => void): void {
+    for (const words of this.#generations) {
+      for (let at = headWords; at < words.length; at += slotWords) {
+        if (Atomics.load(words, at) !== placed || !packs.has((words[at + 5] ?? 0) >>> 0)) continue;
+        const place = placeAt({ words, at });
+        if (Atomics.compareExchange(words, at, placed, dead) !== placed) continue;
+        visit(new Uint8Array(words.slice(at + 1, at + 5).buffer), place);
+      }
+    }
+  }
+
+  /** The slots that the id ever had, one a generation at most, whatever became of them. A slot never changes its id. */
+  slotsOf(id: Uint8Array): Claim[] {
+    const wanted = idWords(id);
+    return this.#generations.flatMap((words) => probe(words, wanted, false) ?? []);
   }
 
   #newest(): Int32Array {
@@ -151,6 +176,18 @@ function capacityOf(words: Int32Array): number {
 function isLive({ words, at }: Claim): boolean {
   const state = Atomics.load(words, at);
   return state === pending || state === placed;
+}
+
+function placeAt({ words, at }: Claim): ChunkPlace {
+  const word = (n: number): number => (words[at + n] ?? 0) >>> 0;
+  return {
+    pack: word(5),
+    blockOffset: word(6),
+    blockLength: word(7),
+    rawLength: word(8),
+    chunkOffset: word(9),
+    chunkLength: word(10),
+  };
 }
 
 function idWords(id: Uint8Array): Int32Array {

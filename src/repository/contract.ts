@@ -1,5 +1,6 @@
 import type { Log } from '../base/log.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import type { GcWork } from './gc-record.ts';
 
 /** What `openRepository` needs. */
 export interface RepositoryOptions {
@@ -155,6 +156,48 @@ export interface CheckSummary {
   readonly damages: readonly string[];
 }
 
+export interface GcOptions {
+  readonly signal?: AbortSignal;
+  /** How many generations a pack stays in quarantine before the verdict; at least 1, usually 2. A generation is one garbage collection, whenever that is. */
+  readonly graceGenerations?: number;
+}
+
+export interface GcAmount {
+  readonly packs: number;
+  readonly bytes: number;
+}
+
+/** What a garbage collection would do, for people to look at and for `runGc` to do. */
+export interface GcPlan {
+  readonly generation: number;
+  /** Why it is not known what is needed, one line per object or snapshot: `runGc` refuses such a plan. Empty when all is well. */
+  readonly damages: readonly string[];
+  /** Packs that go now. */
+  readonly deletes: GcAmount;
+  /** Packs that leave the quarantine: nobody can have them back any more, and the next run deletes them. */
+  readonly deletesNext: GcAmount;
+  readonly quarantined: GcAmount;
+  /** Packs that nothing needs, seen for the first time: garbage, or of a write that is under way. */
+  readonly suspects: GcAmount;
+  readonly keeps: GcAmount;
+  /** Index objects that are replaced, records of old runs, forgotten snapshots, marks. */
+  readonly otherObjects: number;
+  /** Forgotten snapshots that cannot be had back from now on. */
+  readonly retired: readonly string[];
+  /** Snapshots of writers that died before they were finished, which cannot be restored: they are forgotten. */
+  readonly stillborn: readonly string[];
+  /** For `runGc`; plain data. */
+  readonly work: GcWork;
+}
+
+export interface GcSummary {
+  readonly generation: number;
+  readonly deletedPacks: number;
+  readonly deletedBytes: number;
+  /** False when another run was at the same objects: the next plan goes on from there. */
+  readonly isDone: boolean;
+}
+
 /** The content-addressed backup repository of one project in one bank. */
 export interface Repository {
   /** Writes an image, a device or a stream and returns when all of it is durable and the snapshot can be read by anyone with the key. */
@@ -186,8 +229,15 @@ export interface Repository {
   readTree(snapshot: string, folder: Uint8Array, options: TransferOptions): AsyncIterable<TreeEntry | Buffer>;
   /** Reads back `percent` of the snapshot's blobs from the bank (structure always) and checks them. */
   verifySnapshot(snapshot: string, percent: number, options: TransferOptions): Promise<CheckSummary>;
-  /** Deletes the snapshot object. A missing one counts as forgotten. */
+  /** Takes the snapshot out of the list; `undelete` has it back until garbage collection has taken what it needs. A missing one counts as forgotten. */
   forget(snapshot: string): Promise<void>;
+  /** @throws {Fault} `repository.snapshot_absent` (not-found), `repository.snapshot_gone` (conflict) when it is too late */
+  undelete(snapshot: string): Promise<void>;
+  listForgotten(): Promise<readonly string[]>;
+  /** Looks what no snapshot needs. Changes nothing. */
+  planGc(options: GcOptions): Promise<GcPlan>;
+  /** Does what the plan says; safe beside writers, readers and other runs anywhere. @throws {Fault} `repository.gc_refused` (corrupt) */
+  runGc(plan: GcPlan, options: TransferOptions): Promise<GcSummary>;
   listSnapshots(): Promise<readonly string[]>;
   /** Structure of the whole repository, and with `percent` that share of all pack bytes. */
   check(percent: number, options: TransferOptions): Promise<CheckSummary>;

@@ -82,7 +82,7 @@ const objectMagic = Buffer.from('KARRIOBJ');
 const objectHeaderBytes = 44;
 export const maxObjectBytes = 64 * 1024 * 1024;
 
-export type ObjectKind = 'index' | 'snapshot' | `document:${string}`;
+export type ObjectKind = 'index' | 'snapshot' | 'gc' | 'bad' | `document:${string}`;
 
 export function sealObject(root: RootKey, projectId: string, kind: ObjectKind, name: string, plain: Uint8Array): Buffer {
   if (plain.length > maxObjectBytes - objectHeaderBytes - tagBytes) {

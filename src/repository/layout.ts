@@ -7,13 +7,19 @@ import { Fault } from '../base/faults.ts';
  *     packs/<aa>/<pack-id>             sealed blocks of chunks; <aa> = first two digits, so that no folder of a file bank grows without bound
  *     indexes/<index-id>               which chunk lies in which pack
  *     snapshots/<subject>/<id>         one protect of one subject
+ *     forgotten/<subject>/<id>         a snapshot that was forgotten and can be had back for a while
+ *     gc/<generation>-<random>         what one garbage collection found; both 8 hex digits
+ *     bad/<pack-id>                    this pack was found damaged: nobody stores less because of what lies in it
  *
- * All ids are 32 lower-case hex digits. Objects are written once and never changed.
+ * All other ids are 32 lower-case hex digits. Objects are written once and never changed.
  */
 export const keysPrefix = 'keys/';
 export const packsPrefix = 'packs/';
 export const indexesPrefix = 'indexes/';
 export const snapshotsPrefix = 'snapshots/';
+export const forgottenPrefix = 'forgotten/';
+export const gcPrefix = 'gc/';
+export const badPrefix = 'bad/';
 
 export function slotKey(keyId: string, slotId: string): string {
   return `${keysPrefix}${keyId}/${slotId}`;
@@ -32,6 +38,19 @@ export function snapshotKey(snapshotId: string): string {
   return `${snapshotsPrefix}${subject}/${id}`;
 }
 
+export function forgottenKey(snapshotId: string): string {
+  const [subject, id] = splitSnapshotId(snapshotId);
+  return `${forgottenPrefix}${subject}/${id}`;
+}
+
+export function gcKey(name: string): string {
+  return `${gcPrefix}${name}`;
+}
+
+export function badKey(packId: string): string {
+  return `${badPrefix}${packId}`;
+}
+
 const idPattern = /^[0-9a-f]{32}$/;
 
 /** The last part of the key when it is an id; undefined for a stranger's object, which nobody touches. */
@@ -40,9 +59,21 @@ export function findId(key: string): string | undefined {
   return idPattern.test(id) ? id : undefined;
 }
 
-/** `snapshots/<subject>/<id>` → `<subject>-<id>`; undefined for a stranger's object. */
+/** `packs/<aa>/<pack-id>` → the id; undefined for a stranger's object. */
+export function findPackId(key: string): string | undefined {
+  const id = findId(key);
+  return id !== undefined && key === packKey(id) ? id : undefined;
+}
+
+/** `gc/<generation>-<random>` → what follows the slash, and the generation; undefined for a stranger's object. */
+export function findGcName(key: string): { readonly name: string; readonly generation: number } | undefined {
+  const name = key.slice(gcPrefix.length);
+  return /^[0-9a-f]{8}-[0-9a-f]{8}$/.test(name) ? { name, generation: Number.parseInt(name.slice(0, 8), 16) } : undefined;
+}
+
+/** `snapshots/<subject>/<id>` or `forgotten/<subject>/<id>` → `<subject>-<id>`; undefined for a stranger's object. */
 export function findSnapshotId(key: string): string | undefined {
-  const [subject, id, ...more] = key.slice(snapshotsPrefix.length).split('/');
+  const [, subject, id, ...more] = key.split('/');
   if (subject === undefined || id === undefined || more.length > 0) return undefined;
   return idPattern.test(subject) && idPattern.test(id) ? `${subject}-${id}` : undefined;
 }

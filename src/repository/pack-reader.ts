@@ -1,5 +1,5 @@
 import { KiB, MiB } from '../base/bytes.ts';
-import { isFault } from '../base/faults.ts';
+import { type Fault, isFault } from '../base/faults.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { ChunkIndex } from './chunk-index.ts';
 import { type BlockBatch, batchTransfer, type ChunkSource, type ReadOptions } from './chunk-source.ts';
@@ -8,8 +8,8 @@ import type { PackEntry } from './index-format.ts';
 import { packKey } from './layout.ts';
 import { packDamaged } from './open-batch.ts';
 import { maxPackBytes } from './pack-format.ts';
-import type { Pool } from './pool.ts';
-import { openChunks } from './read-tasks.ts';
+import type { TaskPool } from './pool.ts';
+import { type OpenedChunk, openChunks } from './read-tasks.ts';
 
 /** Unwanted bytes between two wanted blocks that are read along rather than asked for in a request of their own. */
 const joinGapBytes = 256 * KiB;
@@ -33,16 +33,32 @@ interface PlannedRange {
   readonly length: number;
 }
 
+/** A range that could not be had. */
+interface LostRange {
+  readonly range: PlannedRange;
+  readonly fault: Fault;
+}
+
+export interface PackReaderOptions {
+  readonly store: ObjectStore;
+  readonly index: ChunkIndex;
+  readonly pool: Pick<TaskPool, 'run'>;
+  /** Told of every pack that is found damaged. */
+  readonly onBad: (fault: Fault) => void;
+}
+
 /** See `ChunkSource`. */
 export class PackReader implements ChunkSource {
   readonly #store: ObjectStore;
   readonly #index: ChunkIndex;
-  readonly #pool: Pool;
+  readonly #pool: Pick<TaskPool, 'run'>;
+  readonly #onBad: (fault: Fault) => void;
 
-  constructor(store: ObjectStore, index: ChunkIndex, pool: Pool) {
+  constructor({ store, index, pool, onBad }: PackReaderOptions) {
     this.#store = store;
     this.#index = index;
     this.#pool = pool;
+    this.#onBad = onBad;
   }
 
   has(id: Uint8Array): boolean {
@@ -52,38 +68,74 @@ export class PackReader implements ChunkSource {
   async fetch(ids: Uint8Array, { signal }: ReadOptions): Promise<Buffer[]> {
     const found: Buffer[] = [];
     for await (const batch of this.batches(ids, { signal })) {
-      const { output } = await this.#pool.run(openChunks, { batch }, { signal, transfer: batchTransfer(batch) });
-      for (const { plain, wants } of output) {
+      for (const { plain, wants } of await this.#open(batch, signal)) {
         for (const want of wants) found[want] = Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength);
       }
     }
     return found;
   }
 
+  async #open(batch: BlockBatch, signal: AbortSignal | undefined): Promise<OpenedChunk[]> {
+    try {
+      return (await this.#pool.run(openChunks, { batch }, { signal, transfer: batchTransfer(batch) })).output;
+    } catch (error) {
+      if (isFault(error)) this.#onBad(error);
+      throw error;
+    }
+  }
+
   async *batches(ids: Uint8Array, { signal, onDamage }: ReadOptions): AsyncGenerator<BlockBatch> {
     const ranges = planRanges(await this.#locate(ids, signal, onDamage));
-    const ahead: Promise<BlockBatch | undefined>[] = [];
+    const ahead: Promise<BlockBatch | LostRange>[] = [];
+    const failed = new Set<string>();
     try {
       for (let next = 0; next < ranges.length || ahead.length > 0; ) {
         const range = ranges[next];
         if (range !== undefined && ahead.length <= batchesAhead) {
           next++;
-          const fetched = this.#fetchRange(range, ids, signal).catch((error: unknown) => {
-            if (onDamage === undefined || !isFault(error) || error.kind !== 'corrupt') throw error;
-            onDamage(error);
-            return undefined;
+          const fetched = this.#fetchRange(range, ids, signal).catch((fault: unknown) => {
+            if (!isFault(fault) || fault.kind !== 'corrupt') throw fault;
+            return { range, fault };
           });
           fetched.catch(() => undefined); // awaited in its turn; not before the ones ahead of it
           ahead.push(fetched);
           continue;
         }
         const batch = await ahead.shift();
-        if (batch) yield batch;
+        if (batch === undefined) continue;
+        if ('packId' in batch) yield batch;
+        else {
+          failed.add(batch.range.pack.id);
+          ranges.push(...planRanges(await this.#relocate(batch, failed, ids, signal, onDamage)));
+        }
       }
     } finally {
       // The caller may stop early: nothing stays on its way behind his back.
       await Promise.allSettled(ahead);
     }
+  }
+
+  /** Other places for what a lost range held: a second copy, or where it lies since its pack was collected. */
+  async #relocate(
+    { range, fault }: LostRange,
+    failed: ReadonlySet<string>,
+    ids: Uint8Array,
+    signal: AbortSignal | undefined,
+    onDamage: ReadOptions['onDamage'],
+  ): Promise<PlannedChunk[]> {
+    await this.#index.refresh(signal);
+    if (this.#index.isNamed(range.chunks[0]?.place.pack ?? -1)) this.#onBad(fault);
+    const lost: number[] = [];
+    const found = range.chunks.flatMap(({ want }) => {
+      const others = this.#index.findAll(ids.subarray(want * 32, want * 32 + 32)).filter(({ pack }) => !failed.has(pack.id));
+      if (others[0] === undefined) lost.push(want);
+      return others.slice(0, 1).map((other) => ({ ...other, want }));
+    });
+    if (lost.length > 0) {
+      if (onDamage === undefined) throw fault;
+      onDamage(fault, lost);
+    }
+    return found;
   }
 
   async #locate(ids: Uint8Array, signal: AbortSignal | undefined, onDamage: ReadOptions['onDamage']): Promise<PlannedChunk[]> {
@@ -98,7 +150,7 @@ export class PackReader implements ChunkSource {
         found = this.#index.find(id);
       }
       if (found !== undefined) planned.push({ ...found, want });
-      else if (onDamage) onDamage(this.#index.absentFault(id));
+      else if (onDamage) onDamage(this.#index.absentFault(id), [want]);
       else throw this.#index.absentFault(id);
     }
     return planned;

@@ -47,6 +47,9 @@ interface Thread {
   readonly jobs: Map<number, Job>;
 }
 
+/** What the rest of the repository uses of a pool. */
+export type TaskPool = Pick<Pool, 'run' | 'flush' | 'grow' | 'trim' | 'close'>;
+
 /** One that runs and one that waits, so that a thread never idles while an answer travels. */
 const jobsPerThread = 2;
 

@@ -1,11 +1,16 @@
 import type { BlockBatch } from './chunk-source.ts';
 import type { AnyTask, Task } from './task.ts';
 
+export interface OpenedChunk {
+  readonly plain: Uint8Array;
+  readonly wants: Uint32Array;
+}
+
 /** Opens every chunk of a batch and hands the plaintext back: for maps and small reads. */
-export const openChunks: Task<{ readonly batch: BlockBatch }, { readonly plain: Uint8Array; readonly wants: Uint32Array }[]> = {
+export const openChunks: Task<{ readonly batch: BlockBatch }, OpenedChunk[]> = {
   name: 'read.open_chunks',
   run({ batch }, context) {
-    const chunks: { plain: Uint8Array; wants: Uint32Array }[] = [];
+    const chunks: OpenedChunk[] = [];
     context.openBatch(batch, (plain, wants) => {
       const copy = new Uint8Array(plain);
       context.transfer(copy.buffer);

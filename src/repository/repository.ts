@@ -1,42 +1,53 @@
 import { throwIfAborted } from '../base/abort.ts';
 import { systemClock } from '../base/clock.ts';
-import { Fault } from '../base/faults.ts';
+import { Fault, isFault } from '../base/faults.ts';
+import { BadPacks } from './bad-packs.ts';
 import { checkRepository, verifySnapshot } from './check.ts';
 import { ChunkIndex } from './chunk-index.ts';
 import type { Repository, RepositoryOptions } from './contract.ts';
 import type { RepositoryCore } from './core.ts';
 import { maxObjectBytes, openObject, sealObject } from './crypto.ts';
+import { forget, listForgotten, undelete } from './forget.ts';
+import { planGc } from './gc-plan.ts';
+import { runGc } from './gc-run.ts';
+import { GcView } from './gc-view.ts';
 import { rememberInside } from './inside.ts';
 import { openKeyRing } from './keys.ts';
 import { packKey } from './layout.ts';
 import { decodeDirectory } from './pack-format.ts';
 import { PackReader } from './pack-reader.ts';
-import { Pool, type PoolOptions } from './pool.ts';
+import { Pool, type PoolOptions, type TaskPool } from './pool.ts';
 import { Session, type SessionHost } from './session.ts';
 import { Snapshots } from './snapshots.ts';
 import { getFile, listTree, readTree } from './tree-contents.ts';
 import { restoreTree } from './tree-restorer.ts';
 import { writeTree } from './tree-writer.ts';
+import { currentStanding, learnTrust, publish, type TrustParts } from './trust.ts';
 import { getVolume, readVolume } from './volume-reader.ts';
 import { restoreVolume } from './volume-restorer.ts';
 import { writeVolume } from './volume-writer.ts';
+
+/** How the worker threads are started: a test may do without any. */
+export type StartPool = (options: PoolOptions) => Promise<TaskPool>;
 
 /**
  * Opens the repository of one project in one bank, or makes it. Loads every index object and starts the worker threads, so keep it
  * open while there is work. Close it.
  * @throws {Fault} `repository.absent`, `repository.wrong_key`, `repository.key_damaged`
  */
-export async function openRepository(options: RepositoryOptions): Promise<Repository> {
+export async function openRepository(options: RepositoryOptions, startPool: StartPool = Pool.start): Promise<Repository> {
   const { store, projectId, log } = options;
   const clock = systemClock;
   const keys = await openKeyRing(options);
   const index = await ChunkIndex.open({ store, projectId, keys, log, threads: options.threads });
+  const view = new GcView({ store, projectId, keys });
+  const bad = new BadPacks({ store, projectId, keys, log, index });
   const snapshots = new Snapshots({ store, projectId, keys, log, clock });
   const sessions = new Set<Session>();
   const packs = createPackStorer(options, index, sessions);
   const { generations, packNumbers } = index;
   const beforeTask = (): void => index.ensureRoom();
-  const pool = await Pool.start({
+  const pool = await startPool({
     threads: options.threads,
     projectId,
     keys,
@@ -47,12 +58,11 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
   });
   index.onGrow = (generation) => pool.grow(generation);
 
-  const host: SessionHost = {
+  const host: Omit<SessionHost, 'publish'> = {
     pool,
     isDurable: (number) => index.isDurable(number),
     settlePacks: packs.settle,
     saveIndex: (signal) => index.save(signal),
-    saveSnapshot: (snapshot, figures, signal) => snapshots.save(snapshot, figures, signal),
     onClose(session) {
       sessions.delete(session);
       if (sessions.size === 0) pool.trim();
@@ -62,27 +72,42 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
     log,
     threads: options.threads,
     writingKeyId: keys.writing.id,
-    source: new PackReader(store, index, pool),
+    source: new PackReader({ store, index, pool, onBad: (fault) => bad.note(fault) }),
     openSession(sessionOptions) {
-      const session = new Session(host, sessionOptions);
+      const began = currentStanding(trust);
+      const publishing: SessionHost = {
+        ...host,
+        publish: (snapshot, figures, signal) =>
+          publish(trust, snapshot, { ...figures, gcGeneration: began.generation }, began, signal),
+      };
+      const session = new Session(publishing, sessionOptions);
       sessions.add(session);
       return session;
     },
-    run: async (task, input, runOptions) => (await pool.run(task, input, runOptions)).output,
+    async run(task, input, runOptions) {
+      try {
+        return (await pool.run(task, input, runOptions)).output;
+      } catch (error) {
+        if (isFault(error, 'base.cancelled')) throwIfAborted(runOptions.signal); // tells why
+        if (isFault(error)) bad.note(error);
+        throw error;
+      }
+    },
     findParent: (subject, signal) => snapshots.findNewest(subject, signal),
     getSnapshot: (id, signal) => snapshots.get(id, signal),
   };
-  const parts = { ...options, core, index, snapshots };
+  const trust: TrustParts = { core, store, index, view, bad, snapshots };
+  const parts = { ...options, core, index, snapshots, bad };
 
   const repository: Repository = {
     async writeVolume(input, writeOptions) {
       throwIfAborted(writeOptions.signal);
-      await index.refresh(writeOptions.signal); // what others have stored since need not be stored again
+      await learnTrust(trust, writeOptions.signal); // what others have stored since need not be stored again
       return writeVolume(core, clock, input, writeOptions);
     },
     async writeTree(input, writeOptions) {
       throwIfAborted(writeOptions.signal);
-      await index.refresh(writeOptions.signal);
+      await learnTrust(trust, writeOptions.signal);
       return writeTree(core, input, writeOptions, clock);
     },
     async restoreVolume(id, target, transfer) {
@@ -110,7 +135,11 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
       yield* readTree(core.source, await snapshots.get(id, transfer.signal), folder, transfer);
     },
     verifySnapshot: (id, percent, transfer) => verifySnapshot(parts, id, percent, transfer),
-    forget: (id) => snapshots.forget(id),
+    forget: (id) => forget(trust, id),
+    undelete: (id) => undelete(trust, id, undefined),
+    listForgotten: () => listForgotten(trust),
+    planGc: (gcOptions) => planGc(trust, gcOptions),
+    runGc: (plan, transfer) => runGc({ ...trust, projectId, keys }, plan, transfer),
     listSnapshots: () => snapshots.list(),
     check: (percent, transfer) => checkRepository(parts, percent, transfer),
     sealDocument: (kind, name, plain) => sealObject(keys.writing, projectId, `document:${kind}`, name, plain),
@@ -134,11 +163,12 @@ export async function openRepository(options: RepositoryOptions): Promise<Reposi
       packs.abort();
       await pool.close();
       await packs.settle();
+      await bad.settle();
     },
   };
   return rememberInside(repository, {
     core,
-    refresh: (signal) => index.refresh(signal),
+    refresh: (signal) => learnTrust(trust, signal),
     newestFirst: (subject, signal) => snapshots.newestFirst(subject, signal),
   });
 }

@@ -4,20 +4,21 @@ import { abortable } from './abortable.ts';
 import type { SinkCounters } from './chunk-sink.ts';
 import type { Progress } from './contract.ts';
 import type { SessionOptions, WriteSession } from './core.ts';
-import type { Pool } from './pool.ts';
+import type { TaskPool } from './pool.ts';
 import type { NewSnapshot, SnapshotRecord } from './snapshot-record.ts';
 import type { Task } from './task.ts';
 
 /** What a session needs of the repository around it. */
 export interface SessionHost {
-  readonly pool: Pool;
+  readonly pool: TaskPool;
   /** Whether the pack of that number is in the bank. */
   isDurable(pack: number): boolean;
   /** Waits until no pack is on its way any more. */
   settlePacks(): Promise<void>;
   /** Names all durable packs in index objects; returns the bytes written. */
   saveIndex(signal: AbortSignal): Promise<number>;
-  saveSnapshot(
+  /** @throws {Fault} retry `now` when something that the session took for stored is not, or is about to go */
+  publish(
     snapshot: NewSnapshot,
     figures: { storedBytes: number; reusedBytes: number },
     signal: AbortSignal,
@@ -72,7 +73,7 @@ export class Session implements WriteSession {
       throw new Fault('internal', 'repository.pack_lost', 'A pack of this write was never stored.');
     this.#storedBytes += await this.#host.saveIndex(this.signal);
     const figures = { storedBytes: this.#storedBytes, reusedBytes: this.#reusedBytes };
-    const { record, bytes } = await this.#host.saveSnapshot(snapshot, figures, this.signal);
+    const { record, bytes } = await this.#host.publish(snapshot, figures, this.signal);
     this.#storedBytes += bytes;
     this.#report();
     return record;

@@ -16,6 +16,8 @@ export interface SnapshotRecord {
   readonly kind: 'volume' | 'tree';
   readonly subject: string;
   readonly createdAtMs: number;
+  /** The newest generation of garbage collection that its writer knew of when it began; absent in what is older than those. */
+  readonly gcGeneration?: number;
   readonly sizeBytes: number;
   readonly storedBytes: number;
   readonly reusedBytes: number;

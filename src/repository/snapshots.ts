@@ -19,6 +19,7 @@ export interface SnapshotsOptions {
 export interface SnapshotFigures {
   readonly storedBytes: number;
   readonly reusedBytes: number;
+  readonly gcGeneration: number;
 }
 
 const maxSnapshotBytes = 64 * 1024 * 1024;
@@ -31,25 +32,40 @@ export class Snapshots {
     this.#options = options;
   }
 
-  async save(
-    snapshot: NewSnapshot,
-    figures: SnapshotFigures,
-    signal: AbortSignal,
-  ): Promise<{ record: SnapshotRecord; bytes: number }> {
-    const { store, keys, projectId, clock } = this.#options;
+  /** The record with its name, and the bytes to `put` under it. */
+  seal(snapshot: NewSnapshot, figures: SnapshotFigures): { readonly record: SnapshotRecord; readonly bytes: Buffer } {
+    const { keys, projectId, clock } = this.#options;
     const createdAtMs = clock.now();
     const time = Buffer.alloc(6);
     time.writeUIntBE(Math.max(0, createdAtMs), 0, 6);
     const id = `${subjectHash(keys.writing, snapshot.subject)}-${time.toString('hex')}${randomBytes(10).toString('hex')}`;
     const record: SnapshotRecord = { id, keyId: keys.writing.id, createdAtMs, ...figures, ...snapshot };
-    const sealed = sealObject(keys.writing, projectId, 'snapshot', id, Buffer.from(JSON.stringify(toJson(record))));
-    await store.put(snapshotKey(id), sealed, { ifAbsent: true, signal });
-    return { record, bytes: sealed.length };
+    const bytes = sealObject(keys.writing, projectId, 'snapshot', id, Buffer.from(JSON.stringify(toJson(record))));
+    return { record, bytes };
+  }
+
+  async put(id: string, bytes: Buffer, signal: AbortSignal | undefined): Promise<void> {
+    await this.#options.store.put(snapshotKey(id), bytes, { ifAbsent: true, signal });
+  }
+
+  /** Takes back what was put. What it was put for matters more than that this fails; the snapshot is one that nobody was told of. */
+  async withdraw(id: string): Promise<void> {
+    try {
+      await this.#options.store.delete([snapshotKey(id)]);
+    } catch (error) {
+      this.#options.log.warn(
+        'A snapshot that was not finished could not be taken back; the next garbage collection looks at it.',
+        {
+          snapshot: id,
+          reason: String(error),
+        },
+      );
+    }
   }
 
   /** @throws {Fault} `repository.snapshot_absent` (not-found), `repository.snapshot_damaged` (corrupt) */
   async get(id: string, signal: AbortSignal | undefined): Promise<SnapshotRecord> {
-    const { store, keys, projectId } = this.#options;
+    const { store } = this.#options;
     const key = snapshotKey(id);
     const bytes = await store.get(key, { maxBytes: maxSnapshotBytes, signal }).catch((error: unknown) => {
       if (isFault(error, 'storage.missing')) {
@@ -60,15 +76,21 @@ export class Snapshots {
       if (isFault(error) && error.kind === 'corrupt') throw damaged(key, error);
       throw error;
     });
+    return this.open(id, bytes);
+  }
+
+  /** @throws {Fault} `repository.snapshot_damaged` (corrupt) */
+  open(id: string, bytes: Buffer): SnapshotRecord {
+    const { keys, projectId } = this.#options;
     const opened = openObject(keys.all, projectId, 'snapshot', id, bytes);
     const record = opened && fromJson(opened.plain, id, opened.root.id);
-    if (record === undefined) throw damaged(key);
+    if (record === undefined) throw damaged(snapshotKey(id));
     return record;
   }
 
-  async list(): Promise<string[]> {
+  async list(signal?: AbortSignal): Promise<string[]> {
     const ids: string[] = [];
-    for await (const { key } of this.#options.store.list(snapshotsPrefix)) {
+    for await (const { key } of this.#options.store.list(snapshotsPrefix, { signal })) {
       const id = findSnapshotId(key);
       if (id !== undefined) ids.push(id);
     }
@@ -99,10 +121,6 @@ export class Snapshots {
       }
     }
   }
-
-  async forget(id: string): Promise<void> {
-    await this.#options.store.delete([snapshotKey(id)]);
-  }
 }
 
 function damaged(key: string, cause?: unknown): Fault {
@@ -123,6 +141,7 @@ function toJson(record: SnapshotRecord): object {
     subject: record.subject,
     created_at: isoTime(record.createdAtMs),
     created_at_ms: record.createdAtMs,
+    gc_generation: record.gcGeneration,
     size_bytes: record.sizeBytes,
     stored_bytes: record.storedBytes,
     reused_bytes: record.reusedBytes,
@@ -152,6 +171,8 @@ function fromJson(bytes: Buffer, id: string, keyId: string): SnapshotRecord | un
   if (typeof subject !== 'string' || typeof digest !== 'string' || (parent !== null && typeof parent !== 'string'))
     return undefined;
   if (!Array.isArray(warnings) || !numbers.every((number) => Number.isSafeInteger(number))) return undefined;
+  const gcGeneration = value['gc_generation'];
+  if (gcGeneration !== undefined && !Number.isSafeInteger(gcGeneration)) return undefined;
   const [createdAtMs = 0, sizeBytes = 0, storedBytes = 0, reusedBytes = 0, files = 0] = numbers as number[];
   return {
     id,
@@ -159,6 +180,7 @@ function fromJson(bytes: Buffer, id: string, keyId: string): SnapshotRecord | un
     kind,
     subject,
     createdAtMs,
+    ...(typeof gcGeneration === 'number' && { gcGeneration }),
     sizeBytes,
     storedBytes,
     reusedBytes,

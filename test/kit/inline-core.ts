@@ -73,7 +73,6 @@ export function createInlineCore(): InlineCore {
       for (let at = 0; at < all.length; at += 100) yield batchOf(all.slice(at, at + 100), at);
     },
     has: sink.has,
-    refresh: async () => undefined,
   };
   async function run<Input, Output>(task: Task<Input, Output>, input: Input, signal: AbortSignal | undefined): Promise<Output> {
     throwIfAborted(signal);

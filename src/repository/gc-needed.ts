@@ -1,0 +1,79 @@
+import type { ObjectStore } from '../storage/object-store.ts';
+import type { BadPacks } from './bad-packs.ts';
+import type { ChunkIndex } from './chunk-index.ts';
+import type { ChunkMarks } from './chunk-marks.ts';
+import type { IndexRecord } from './index-format.ts';
+import { findId, indexesPrefix, indexKey } from './layout.ts';
+
+export interface IndexObject {
+  readonly id: string;
+  /** Ids of the packs that it names. */
+  readonly packs: readonly string[];
+  readonly records: number;
+}
+
+export interface NeededParts {
+  readonly store: ObjectStore;
+  readonly index: ChunkIndex;
+  readonly bad: BadPacks;
+  readonly marks: ChunkMarks;
+  /** Packs in the bank. */
+  readonly present: { has(packId: string): boolean };
+  /** Packs on which the verdict is passed. */
+  readonly deleting: ReadonlySet<string>;
+}
+
+export interface Needed {
+  /** Packs that are named for a marked chunk which no better pack holds, whether they are there or not. */
+  readonly packs: ReadonlySet<string>;
+  readonly objects: readonly IndexObject[];
+  /** Keys of index objects that do not open. */
+  readonly damaged: readonly string[];
+}
+
+/** Reads every index object there is: what needs which pack, and what names it. */
+export async function findNeeded(parts: NeededParts, signal: AbortSignal | undefined): Promise<Needed> {
+  const { store, index, marks } = parts;
+  const packs = new Set<string>();
+  const objects = new Map<string, IndexObject>();
+  const damaged = new Set<string>();
+  for (let isComplete = false; !isComplete; ) {
+    isComplete = true;
+    for await (const { key } of store.list(indexesPrefix, { signal })) {
+      const id = findId(key);
+      if (id === undefined || objects.has(id) || damaged.has(key)) continue;
+      const decoded = await index.readObject(id, signal);
+      if (decoded === 'missing')
+        isComplete = false; // its successor may not be in this list
+      else if (decoded === 'damaged') damaged.add(indexKey(id));
+      else {
+        const named = decoded.packs.map((pack) => pack.id);
+        objects.set(id, { id, packs: named, records: decoded.recordCount });
+        for (const record of decoded.records()) {
+          const pack = named[record.pack] ?? '';
+          if (!packs.has(pack) && marks.has(record.id) && !hasBetter(parts, record, pack)) packs.add(pack);
+        }
+      }
+    }
+  }
+  return { packs, objects: [...objects.values()], damaged: [...damaged] };
+}
+
+/**
+ * Whether the chunk lies in another pack as well that is to be kept for it. Of two good packs the one with the higher id is kept: an order that every run agrees on,
+ * so that no two runs each delete the one that the other relies on.
+ */
+function hasBetter({ index, bad, present, deleting }: NeededParts, { id }: IndexRecord, packId: string): boolean {
+  const isPoor = bad.ids.has(packId) || !present.has(packId);
+  return index
+    .findAll(id)
+    .some(
+      ({ place, pack }) =>
+        pack.id !== packId &&
+        index.isNamed(place.pack) &&
+        present.has(pack.id) &&
+        !bad.ids.has(pack.id) &&
+        !deleting.has(pack.id) &&
+        (isPoor || pack.id > packId),
+    );
+}
