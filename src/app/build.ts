@@ -24,6 +24,7 @@ import type { ProtectionDeps } from '../protection/deps.ts';
 import { createHookRunner } from '../protection/hook-runner.ts';
 import { createProtection } from '../protection/protection.ts';
 import { openProviderRegistry, type ProviderDefinition } from '../protection/provider-registry.ts';
+import { createThrottle } from '../storage/throttled.ts';
 
 /** Everything that is built once, from the ground up. */
 export interface House {
@@ -50,7 +51,9 @@ export async function buildHouse({ config, knex, databaseUrl, clock, log }: Buil
   mkdirSync(scratchFolder, { recursive: true, mode: 0o700 });
   for (const root of config.volumeRoots) mkdirSync(root, { recursive: true });
 
-  const providers = await openProviderRegistry(definitions, { registry, log, threads: config.threads, scratchFolder });
+  const limits = { uploadBytesPerSecond: config.uploadLimit, downloadBytesPerSecond: config.downloadLimit };
+  const throttle = createThrottle(limits, clock);
+  const providers = await openProviderRegistry(definitions, { registry, log, threads: config.threads, scratchFolder, throttle });
   const ownFolders = definitions.flatMap(({ context }) => context.ownFolders);
   const protectables = await Promise.all(
     registry.listProtectables().map(async (plugin) => ({

@@ -28,6 +28,10 @@ export interface Settings {
   readonly quotaPlans: number;
   /** Items on one page of a list. */
   readonly maxLimit: number;
+  /** Bytes a second into all banks together; undefined: any number. */
+  readonly uploadLimit: number | undefined;
+  /** The same out of them. */
+  readonly downloadLimit: number | undefined;
 }
 
 /** No two have the same name and type. */

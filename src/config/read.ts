@@ -84,6 +84,8 @@ export function readConfig(overrides: Environment = {}, environment: Environment
     workerConcurrency: read('workerConcurrency', stateDir),
     quotaPlans: read('quotaPlans', stateDir),
     maxLimit: read('maxLimit', stateDir),
+    uploadLimit: read('uploadLimit', stateDir),
+    downloadLimit: read('downloadLimit', stateDir),
   };
   refuseUnsafe(values, origins, file);
   refuseTwins(content.volumes ?? [], file);

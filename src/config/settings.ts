@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { GiB, KiB, MiB } from '../base/bytes.ts';
 import { logFormats, logLevels, type Role, roles, type Settings } from './config.ts';
 
 /** One setting: drives reading, `karri config show` and the table of the README. */
@@ -25,6 +26,11 @@ const path = {
   allowed: 'a path',
   isPath: true,
   parse: (text: string): string | typeof bad => (text === '' || text.includes('\0') ? bad : text),
+};
+
+const byteRate = {
+  allowed: 'a number, or one with KiB, MiB or GiB behind it, from 1KiB to 1024GiB',
+  parse: parseByteRate,
 };
 
 export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Name]> } = {
@@ -133,6 +139,20 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     meaning: 'Items on one page of a list, at most',
     ...wholeNumber(1, 100_000),
   },
+  uploadLimit: {
+    variable: 'KARRI_UPLOAD_LIMIT',
+    key: 'upload_limit',
+    fallback: '',
+    meaning: 'Bytes a second that go into all banks together, such as `20MiB`; not set: as many as there can be',
+    ...byteRate,
+  },
+  downloadLimit: {
+    variable: 'KARRI_DOWNLOAD_LIMIT',
+    key: 'download_limit',
+    fallback: '',
+    meaning: 'The same for bytes that come out of them',
+    ...byteRate,
+  },
 };
 
 export const settingNames = Object.keys(settings) as (keyof Settings)[];
@@ -145,6 +165,14 @@ function parseRoles(text: string): readonly Role[] | typeof bad {
   const wanted = text.split(',').map((part) => part.trim());
   if (!wanted.every((part) => roles.some((role) => role === part))) return bad;
   return roles.filter((role) => wanted.includes(role));
+}
+
+function parseByteRate(text: string): number | undefined | typeof bad {
+  if (text === '') return undefined;
+  const [, number = '', unit = ''] = /^(\d{1,13}(?:\.\d{1,3})?) ?(KiB|MiB|GiB|)$/.exec(text) ?? [];
+  const scale = { KiB, MiB, GiB }[unit] ?? 1;
+  const bytes = number === '' ? Number.NaN : Math.round(Number(number) * scale);
+  return bytes >= KiB && bytes <= 1024 * GiB ? bytes : bad;
 }
 
 function wholeNumber(min: number, max: number): { allowed: string; parse: (text: string) => number | typeof bad } {

@@ -10,6 +10,7 @@ import { createLimitedStore } from '../storage/limited.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { createPrefixedStore } from '../storage/prefixed.ts';
 import { createRetryingStore } from '../storage/retrying.ts';
+import { createThrottledStore, type Throttle } from '../storage/throttled.ts';
 import { keyPart } from './bank-layout.ts';
 
 /** A provider as the operator wrote it down, checked and with its key read. */
@@ -58,6 +59,8 @@ export interface ProviderRegistryOptions {
   readonly log: Log;
   readonly threads: number;
   readonly scratchFolder: string;
+  /** Of all banks together; absent: none. */
+  readonly throttle?: Throttle;
 }
 
 const bankCallsAtOnce = 16;
@@ -101,11 +104,13 @@ export async function openProviderRegistry(
 
 async function openProvider(
   definition: ProviderDefinition,
-  { registry, log, threads, scratchFolder }: ProviderRegistryOptions,
+  { registry, log, threads, scratchFolder, throttle }: ProviderRegistryOptions,
 ): Promise<OpenProvider & { close(): Promise<void> }> {
   const bankPlugin = registry.getBank(definition.bank.plugin);
   const raw = await bankPlugin.open(definition.bank.config, definition.context);
-  const bank = createRetryingStore(createLimitedStore(raw, bankCallsAtOnce), { log });
+  const limited = createLimitedStore(raw, bankCallsAtOnce);
+  // Within the retries, as a second try sends its bytes again; around the limit, so that who waits holds no place.
+  const bank = createRetryingStore(throttle ? createThrottledStore(limited, throttle) : limited, { log });
 
   const types = new Map<string, TypeProtection>();
   const protections: Protection[] = [];

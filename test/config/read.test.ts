@@ -36,6 +36,8 @@ describe('readConfig', () => {
       auth: 'noauth',
       quotaPlans: 50,
       maxLimit: 1000,
+      uploadLimit: undefined,
+      downloadLimit: undefined,
       file: undefined,
       hooks: {},
       plugins: [],
@@ -70,6 +72,8 @@ describe('readConfig', () => {
       worker_concurrency: '5',
       quota_plans: '-1',
       max_limit: '10',
+      upload_limit: '1.5MiB',
+      download_limit: '2048',
     };
     expect(Object.keys(values).sort()).toEqual(
       Object.values(settings)
@@ -89,6 +93,8 @@ describe('readConfig', () => {
       workerConcurrency: 5,
       quotaPlans: -1,
       maxLimit: 10,
+      uploadLimit: 1_572_864,
+      downloadLimit: 2048,
       logLevel: 'warn',
       logFormat: 'json',
     });
@@ -141,6 +147,9 @@ describe('readConfig', () => {
     ['KARRI_THREADS', '0', 'auto or'],
     ['KARRI_QUOTA_PLANS', '-2', 'from -1'],
     ['KARRI_HOST', 'no host', 'an IP address'],
+    ['KARRI_UPLOAD_LIMIT', '20 MB', 'KiB, MiB or GiB'],
+    ['KARRI_UPLOAD_LIMIT', '0', 'from 1KiB'],
+    ['KARRI_DOWNLOAD_LIMIT', '2000GiB', 'to 1024GiB'],
   ])('%s=%s is refused with what is allowed', (name, value, allowed) => {
     const read = () => readConfig({}, { KARRI_STATE_DIR: folder, [name]: value });
     expect(read).toThrow(
