@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { KiB, MiB } from '../../src/base/bytes.ts';
+import { sleep } from '../../src/base/clock.ts';
 import { Fault, toFault } from '../../src/base/faults.ts';
 import { createMemoryStore } from '../../src/storage/memory-store.ts';
 import { changeStore, createFolder, openTestRepository, withRepository } from '../kit/repositories.ts';
@@ -20,7 +21,7 @@ test('what was written beside failing and cancelled writes is whole', async () =
   const memory = createMemoryStore();
   const store = changeStore(memory, {
     async put(key, body, options) {
-      await new Promise((resolve) => setTimeout(resolve, upTo(10)));
+      await sleep(upTo(10));
       if (chance.fraction() < 0.06) throw new Fault('unavailable', 'storage.failed', 'Not now.', { retry: 'never' });
       await memory.put(key, body, options);
     },
