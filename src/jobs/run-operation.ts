@@ -52,7 +52,6 @@ export async function runOperation(operation: OperationRecord, options: RunOptio
   const stopReporting = reportWhile(operations, operation, meter, lost, log);
   try {
     await carryOut({ operations, flow, steps, run, meter, held });
-    signal.throwIfAborted();
     const { state, error, commit } = await finish(flow, run, [...steps.values()]);
     await knex.transaction(async (trx) => {
       await held(operations.end(operation, { state, error }, trx));
@@ -107,9 +106,8 @@ async function carryOut(course: Course): Promise<void> {
   };
 
   for (;;) {
-    if (run.signal.aborted) trouble.push(run.signal.reason);
     for (const step of steps.values()) {
-      if (trouble.length > 0 || running.size >= stepsAtOnce) break;
+      if (run.signal.aborted || trouble.length > 0 || running.size >= stepsAtOnce) break;
       if (step.state !== 'waiting' || running.has(step.number)) continue;
       const next = whatNext(step, steps);
       if (next === 'run') begin(step, runStep(course, step));
@@ -118,6 +116,8 @@ async function carryOut(course: Course): Promise<void> {
     if (running.size === 0) break;
     await Promise.race(running.values());
   }
+  // The steps' own errors are only what the signal made of them.
+  run.signal.throwIfAborted();
   if (trouble.length > 0) throw trouble[0];
   if ([...steps.values()].every((step) => step.state !== 'waiting')) return;
   throw new Fault('internal', 'jobs.stuck', `Operation ${run.operation.id} has steps that wait for each other.`);

@@ -92,7 +92,7 @@ export async function openProviderRegistry(
       const provider = open.get(id);
       if (provider) return provider;
       throw new Fault('not-found', 'provider.unknown', `Provider ${id} could not be found.`, {
-        help: 'GET /providers lists those this service has. One that is missing is a YAML file to be put into its providers folder, and SIGHUP sent.',
+        help: 'GET /providers lists those this service has. To bring one back, put its YAML file into the providers folder and send SIGHUP.',
       });
     },
     replace,

@@ -66,7 +66,9 @@ describe('restore store', () => {
       resourcesReason: { 'Host::Block#new': 'no "space"' },
     });
     // A worker that has slept through the end wakes up.
-    await expect(restores.setResource(restore.id, { resource: 'Host::Block#new', status: 'restoring', reason: '' })).rejects.toMatchObject({
+    await expect(
+      restores.setResource(restore.id, { resource: 'Host::Block#new', status: 'restoring', reason: '' }),
+    ).rejects.toMatchObject({
       kind: 'conflict',
       code: 'restore.over',
     });
