@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import s3 from '../../plugins/banks/s3/index.ts';
@@ -29,8 +30,22 @@ export async function startBenchServer(folder: string, spaceGiB: number): Promis
   if (obstacle !== undefined) return startOwnServer(folder, obstacle);
   // What was deleted is given back hours later: there has to be room for everything that is written in a run.
   process.env.CEPH_OSD_GB = String(spaceGiB);
-  const { endpoint, credentials, stop } = await startRealServer(radosGateway, join(folder, 'ceph'), 7480);
+  const { endpoint, credentials, stop } = await startRealServer(radosGateway, join(folder, 'ceph'), await findPort());
   return describeServer('Ceph RadosGW', endpoint, credentials, stop);
+}
+
+/** With the nine behind it; another RadosGW on the usual port would answer in the place of ours. */
+async function findPort(): Promise<number> {
+  for (let port = 17_480; port < 18_480; port += 10) if (await isFree(port)) return port;
+  throw new Error('No port from 17480 to 18479 is free.');
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }
 
 async function startOwnServer(folder: string, obstacle: string): Promise<BenchServer> {
