@@ -32,11 +32,22 @@ export function pathSchema<P extends TProperties>(members: P) {
 
 /** The answers of a route: what 200 holds, the faults that every route of a project can have, and its own. */
 export function answers<Ok extends TSchema>(ok: Ok, ...faults: FaultStatus[]): { 200: Ok } {
-  const statuses = [...new Set<FaultStatus>([400, 401, 403, 503, ...faults])].sort();
-  return {
-    200: { description: 'Success.', ...ok },
-    ...Object.fromEntries(statuses.map((status) => [status, faultSchemas.get(status)])),
+  return { 200: { description: 'Success.', ...ok }, ...faultAnswers(faults) };
+}
+
+/** The answers of a route that sends bytes; `ranged`: parts of them too, or none that the client has already. */
+export function bytesAnswers(mediaType: string, ranged: boolean, ...faults: FaultStatus[]): Readonly<Record<number, unknown>> {
+  const content = { [mediaType]: { schema: { type: 'string', format: 'binary' } } };
+  const parts = {
+    206: { description: 'The part that was asked for.', content },
+    304: { type: 'null', description: 'The client has these bytes already.' },
   };
+  return { 200: { description: 'The bytes.', content }, ...(ranged ? parts : {}), ...faultAnswers(faults) };
+}
+
+function faultAnswers(faults: readonly FaultStatus[]): Readonly<Record<string, unknown>> {
+  const statuses = [...new Set<FaultStatus>([400, 401, 403, 503, ...faults])].sort();
+  return Object.fromEntries(statuses.map((status) => [status, faultSchemas.get(status)]));
 }
 
 /** What any route with a body can answer: too much of it (or of what a quota allows), or encoded. */

@@ -8,6 +8,7 @@ const tags = [
   { name: 'protectables', description: 'What can be protected.' },
   { name: 'plans', description: 'Which resources go into which provider.' },
   { name: 'checkpoints', description: 'What a protect left in the bank.' },
+  { name: 'contents', description: 'Files and bytes of a checkpoint, without a restore.' },
   { name: 'restores', description: 'Checkpoints brought back, here or on another cloud.' },
   { name: 'operation_logs', description: 'What was done, and how it ended.' },
   { name: 'service', description: 'Versions, health and this document; no token needed.' },

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { Fault, type FaultKind, faultText, toFault } from '../base/faults.ts';
 import type { Log } from '../base/log.ts';
 import { closed } from '../model/schema.ts';
+import { rangeCode } from './ranges.ts';
 
 /** The only file that knows which status a fault has. */
 const statusOfKind: Readonly<Record<FaultKind, FaultStatus>> = {
@@ -28,6 +29,7 @@ const faultNames = {
   409: 'conflictingRequest',
   413: 'overLimit',
   415: 'badMediaType',
+  416: 'rangeNotSatisfiable',
   500: 'computeFault',
   501: 'notImplemented',
   503: 'serviceUnavailable',
@@ -47,6 +49,8 @@ export interface FaultAnswer {
  */
 export function toFaultAnswer(thrown: unknown, requestId: string, log: Log): FaultAnswer {
   const fault = fromHttpLayer(thrown) ?? toFault(thrown);
+  if (fault.code === rangeCode)
+    return { ...answer(416, faultText(fault)), headers: { 'content-range': `bytes */${fault.details['size_bytes']}` } };
   const status = fault.code === encodingCode ? 415 : statusOfKind[fault.kind];
   if (status === 500) {
     log.error('A request met a defect.', { requestId, code: fault.code, error: fault });

@@ -11,7 +11,7 @@ export interface PolicyTarget {
 const admin: Check = (caller) => caller.isAdmin;
 const adminOrOwner: Check = (caller, target) => caller.isAdmin || target === undefined || target.projectId === caller.projectId;
 
-/** Every rule by its Karbor name. A route names one; without a rule there is no route. */
+/** Every rule by its Karbor name (`provider:checkpoint_contents` is our own). A route names one; without a rule there is no route. */
 const rules = {
   'plan:create': adminOrOwner,
   'plan:update': adminOrOwner,
@@ -33,6 +33,7 @@ const rules = {
   'provider:checkpoint_get_all': adminOrOwner,
   'provider:checkpoint_delete': adminOrOwner,
   'provider:checkpoint_update': adminOrOwner,
+  'provider:checkpoint_contents': adminOrOwner,
   'trigger:create': adminOrOwner,
   'trigger:update': adminOrOwner,
   'trigger:delete': adminOrOwner,

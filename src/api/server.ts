@@ -10,12 +10,14 @@ import { toFaultAnswer, unknownEncoding } from './faults.ts';
 import type { Identity } from './identity.ts';
 import { authorize } from './policy.ts';
 import { addCheckpointRoutes } from './routes/checkpoints.ts';
+import { addContentsRoutes } from './routes/contents.ts';
 import { addOperationLogRoutes } from './routes/operation-logs.ts';
 import { addPlanRoutes } from './routes/plans.ts';
 import { addProtectableRoutes } from './routes/protectables.ts';
 import { addProviderRoutes } from './routes/providers.ts';
 import { addRestoreRoutes } from './routes/restores.ts';
 import { addServiceRoutes, type Readiness } from './routes/service.ts';
+import { createStreams } from './streams.ts';
 import { addUnhandledRoutes, answerNoRoute, isBelowV1, refuseUnhandled } from './unknown-routes.ts';
 import { createValidatorCompiler } from './validators.ts';
 
@@ -75,6 +77,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   addProtectableRoutes(app, protection, maxLimit);
   addPlanRoutes(app, protection, maxLimit);
   addCheckpointRoutes(app, protection, maxLimit);
+  addContentsRoutes(app, protection, createStreams(app, log), maxLimit);
   addRestoreRoutes(app, protection, maxLimit);
   addOperationLogRoutes(app, protection, maxLimit);
   addUnhandledRoutes(app);

@@ -1,6 +1,6 @@
 import type { Json } from '../base/canonical-json.ts';
 import type { Log } from '../base/log.ts';
-import type { Mover } from './mover.ts';
+import type { Mover, Written } from './mover.ts';
 import type { Resource } from './protectable.ts';
 
 /** A JSON Schema object as the API publishes it; `properties` bounds what a request may name. */
@@ -74,11 +74,19 @@ export interface DeleteCall extends OperationCall {
   readonly saved: Json | undefined;
 }
 
+/** What the mover called `snapshot` and `kind` when it was written. */
+export type Snapshot = Pick<Written, 'snapshot' | 'kind'>;
+
 export interface Protection {
   readonly protect: Hooks<ProtectCall>;
   readonly restore: Hooks<RestoreCall>;
   /** Absent: this plugin cannot verify, and the request is refused. */
   readonly verify?: Hooks<VerifyCall>;
   readonly delete: Hooks<DeleteCall>;
+  /**
+   * The snapshot in which a resource's bytes lie, so that files and ranges can be read out of it without a restore. Undefined where it has none;
+   * absent: nothing of this plugin can be looked into. Throws `corrupt` for saved info that is not its own.
+   */
+  snapshotOf?(saved: Json, resource: Resource): Snapshot | undefined;
   close(): Promise<void>;
 }

@@ -6,7 +6,7 @@ import type { CheckpointService } from './contract.ts';
 import { lockUnchanged, startDelete } from './delete.ts';
 import type { ProtectionDeps } from './deps.ts';
 import { checkpointSubject, startProtect } from './protect.ts';
-import { getVisible } from './visible.ts';
+import { getVisible, getVisibleCheckpoint } from './visible.ts';
 
 const resettable: readonly CheckpointStatus[] = ['available', 'error', 'copying', 'wait_copying'];
 const dayMs = 86_400_000;
@@ -17,13 +17,7 @@ export function createCheckpointService(deps: ProtectionDeps): CheckpointService
     return checkpoints.map((checkpoint) => ({ ...checkpoint, progress: progress.get(checkpointSubject(checkpoint.id)) ?? null }));
   };
 
-  const get = async (caller: Caller, providerId: string, id: string): Promise<CatalogueEntry> => {
-    const entry = await deps.catalog.get(deps.providers.get(providerId), caller.projectId, id);
-    if (entry.checkpoint.projectId !== caller.projectId && !caller.isAdmin) {
-      throw new Fault('forbidden', 'checkpoint.foreign', `Checkpoint ${id} belongs to another project.`);
-    }
-    return entry;
-  };
+  const get = (caller: Caller, providerId: string, id: string) => getVisibleCheckpoint(deps, caller, providerId, id);
 
   return {
     async create(caller, providerId, planId, extraInfo) {

@@ -1,5 +1,6 @@
 import type { Caller } from '../model/caller.ts';
 import type { ShownCheckpoint } from '../model/checkpoint.ts';
+import type { ContentsEntry } from '../model/contents.ts';
 import type { OperationLog } from '../model/operation-log.ts';
 import type { Page, PageQuery } from '../model/page.ts';
 import type { Plan, PlanHooks, PlanStatus } from '../model/plan.ts';
@@ -18,6 +19,7 @@ export interface Protection {
   readonly protectables: ProtectableService;
   readonly plans: PlanService;
   readonly checkpoints: CheckpointService;
+  readonly contents: ContentsService;
   readonly restores: RestoreService;
   readonly operationLogs: OperationLogService;
 }
@@ -96,6 +98,56 @@ export interface CheckpointService {
   get(caller: Caller, providerId: string, id: string): Promise<ShownCheckpoint>;
   resetState(caller: Caller, providerId: string, id: string, state: 'available' | 'error'): Promise<void>;
   delete(caller: Caller, providerId: string, id: string): Promise<void>;
+}
+
+/** One resource of a checkpoint. */
+export interface ContentsOf {
+  readonly providerId: string;
+  readonly checkpointId: string;
+  readonly resourceId: string;
+  /** Needed only where two resources of the checkpoint have the same id. */
+  readonly type?: string;
+}
+
+export interface ContentsQuery {
+  /** See `path-text.ts`; empty for the root. */
+  readonly path: string;
+  readonly recursive: boolean;
+  /** Path of the last entry of the page before. */
+  readonly marker?: string;
+  readonly limit: number;
+}
+
+/** Bytes that can be read from anywhere. */
+export interface ContentsBytes {
+  /** Of the file or resource; for people. */
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** Different bytes have different ids. */
+  readonly contentId: string;
+  /** Holes come as zeros. Damage is a fault where it is met; the stream never just ends early. */
+  read(range: { readonly offset: number; readonly length: number }, signal: AbortSignal): AsyncIterable<Buffer>;
+}
+
+/**
+ * Looks into a checkpoint without a restore. Only into an `available` one, or into what an `error` one holds whole.
+ * @throws forbidden `checkpoint.foreign`; not-found `checkpoint.unknown`, `contents.unknown_resource`, `repository.path_absent`;
+ * invalid `contents.ambiguous_resource`, `contents.not_available`, `contents.no_directory`, `contents.no_volume`,
+ * `repository.not_a_folder`, `repository.not_a_file`; unsupported `contents.closed`
+ */
+export interface ContentsService {
+  /** In the byte order of names; with `recursive` each directory is followed by what is in it. */
+  list(caller: Caller, of: ContentsOf, query: ContentsQuery, signal: AbortSignal): Promise<readonly ContentsEntry[]>;
+  /** By any of its names; symlinks are not followed. */
+  getFile(caller: Caller, of: ContentsOf, path: string, signal: AbortSignal): Promise<ContentsBytes>;
+  getVolume(caller: Caller, of: ContentsOf, signal: AbortSignal): Promise<ContentsBytes>;
+  /** A directory and everything in it as a POSIX tar. */
+  getArchive(
+    caller: Caller,
+    of: ContentsOf,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly name: string; readonly bytes: AsyncIterable<Buffer> }>;
 }
 
 export interface NewRestore {

@@ -1,5 +1,6 @@
 import type { Flow } from '../jobs/flow.ts';
 import { createCheckpointService } from './checkpoints.ts';
+import { createContentsService } from './contents.ts';
 import type { OperationLogService, Protection, ProviderService } from './contract.ts';
 import { createDeleteFlow } from './delete.ts';
 import type { ProtectionDeps } from './deps.ts';
@@ -17,6 +18,7 @@ export function createProtection(deps: ProtectionDeps, quota: { readonly plans: 
     protectables: createProtectableService(deps.protectables),
     plans: createPlanService(deps, quota),
     checkpoints: createCheckpointService(deps),
+    contents: createContentsService(deps),
     restores: createRestoreService(deps),
     operationLogs: createOperationLogService(deps),
   };

@@ -16,6 +16,7 @@ import { checkParameters } from './parameters.ts';
 import { figures, getProtection } from './protect.ts';
 import type { OpenProvider } from './provider-registry.ts';
 import { decodeResourceGraph, type GraphNode, type ResourceGraph, resourceKey } from './resource-graph.ts';
+import { getVisibleCheckpoint } from './visible.ts';
 
 interface RestoreInput extends OperationInput {
   readonly restoreId: string;
@@ -113,10 +114,7 @@ export async function startRestore(deps: ProtectionDeps, caller: Caller, wanted:
 }
 
 async function planRestore(deps: ProtectionDeps, caller: Caller, wanted: NewRestore) {
-  const { checkpoint } = await deps.catalog.get(deps.providers.get(wanted.providerId), caller.projectId, wanted.checkpointId);
-  if (checkpoint.projectId !== caller.projectId && !caller.isAdmin) {
-    throw new Fault('forbidden', 'checkpoint.foreign', `Checkpoint ${checkpoint.id} belongs to another project.`);
-  }
+  const { checkpoint } = await getVisibleCheckpoint(deps, caller, wanted.providerId, wanted.checkpointId);
   if (checkpoint.status !== 'available') {
     throw new Fault(
       'invalid',

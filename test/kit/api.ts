@@ -88,13 +88,16 @@ function watchAnswers(app: Api): string[] {
   app.addHook('onSend', async (request, reply, payload) => {
     const { config, schema } = request.routeOptions;
     if (config.rule === undefined || schema?.hide || reply.statusCode === 204) return payload;
-    if (reply.getHeader('content-type') === 'text/plain') return payload;
+    const type = String(reply.getHeader('content-type') ?? '');
+    if (type === 'text/plain') return payload;
     const declared: unknown =
       Object(schema?.response)[reply.statusCode] ?? (reply.statusCode === 500 ? faultSchemas.get(500) : undefined);
     if (typeof declared !== 'object' || declared === null) {
       problems.push(`status ${reply.statusCode} is not declared`);
       return payload;
     }
+    // Bytes have no shape; their type is declared, or nothing comes.
+    if ('content' in declared ? type in Object(declared.content) : reply.statusCode === 304) return payload;
     const text = Buffer.isBuffer(payload) ? payload.toString() : String(payload);
     const answer: unknown = text === '' ? null : JSON.parse(text);
     const validate = validatorOf(declared);

@@ -9,6 +9,7 @@ import type { ProtectableInstance } from '../../src/model/protectable.ts';
 import type { Provider } from '../../src/model/provider.ts';
 import type { ShownRestore } from '../../src/model/restore.ts';
 import type { CheckpointQuery, Protection } from '../../src/protection/contract.ts';
+import { createFakeContents, type FakeContents } from './fake-contents.ts';
 
 export const providerId = '2f0c9e64-7a1d-4c1b-9f35-8d6f0a4b7e11';
 export const otherProviderId = '3f0c9e64-7a1d-4c1b-9f35-8d6f0a4b7e12';
@@ -58,6 +59,7 @@ const instances: Record<string, ProtectableInstance[]> = {
 /** All of it in memory; `seen` holds what the last calls were asked with. */
 export interface FakeProtection extends Protection {
   readonly seen: { page?: PageQuery; checkpointPage?: CheckpointQuery; restoreAuth?: unknown; parameters?: unknown };
+  readonly contents: FakeContents;
   /** Empty again, and the time back at the start. */
   reset(): void;
   readonly store: { plans: Plan[]; checkpoints: ShownCheckpoint[]; restores: ShownRestore[]; logs: OperationLog[] };
@@ -108,6 +110,7 @@ export function createFakeProtection(): FakeProtection {
     store,
     reset() {
       time = start;
+      self.contents.reset();
       for (const list of Object.values(store)) list.length = 0;
       for (const key of Object.keys(seen)) Reflect.deleteProperty(seen, key);
     },
@@ -222,6 +225,7 @@ export function createFakeProtection(): FakeProtection {
         change(store.checkpoints, id, { status: 'deleting' });
       },
     },
+    contents: createFakeContents(getCheckpoint),
     restores: {
       async create(caller, restore) {
         const { restoreAuth, ...kept } = restore;

@@ -61,6 +61,7 @@ function defineHostProtection(name: string, type: HostType, schemas: ProtectionS
         restore: createRestoreHooks({ type, volumes, mountPoints: config.mount_points ?? [] }),
         verify,
         delete: forget,
+        snapshotOf: (saved, resource) => ({ snapshot: readSavedInfo(saved, kind, resource).snapshot, kind }),
         close: async () => undefined,
       };
     },

@@ -76,6 +76,7 @@ export function protectionConformance(subject: ProtectionSubject): readonly Law[
     law('a delete of a protect that saved nothing is fine', deleteNothing),
     law('a protect of a resource that is gone is the fault not-found', protectVanished),
     law('saved info of somebody else is a corrupt fault', foreignSavedInfo),
+    law('the snapshot that is told is one that the mover keeps', tellsSnapshot),
   ];
 }
 
@@ -211,6 +212,21 @@ async function foreignSavedInfo(bench: Bench): Promise<undefined> {
     await demandFault(restore(bench, saved), (fault) => fault.kind === 'corrupt', `a restore of ${JSON.stringify(saved)}`);
   }
   demandNothing(await bench.listLeftovers());
+}
+
+async function tellsSnapshot(bench: Bench): Promise<string | undefined> {
+  const { protection, resource } = bench;
+  if (protection.snapshotOf === undefined) return 'this plugin tells no snapshots';
+  const told = protection.snapshotOf(await protect(bench), resource);
+  demand(
+    told === undefined || (await bench.listSnapshots()).includes(told.snapshot),
+    `the mover keeps no snapshot ${told?.snapshot}`,
+  );
+  for (const saved of [null, 'text', [], {}, { snapshot: 7 }] satisfies Json[]) {
+    const ask = async () => protection.snapshotOf?.(saved, resource);
+    await demandFault(ask(), (fault) => fault.kind === 'corrupt', `the snapshot of ${JSON.stringify(saved)}`);
+  }
+  return undefined;
 }
 
 function operationCall(bench: Bench): OperationCall {
