@@ -22,6 +22,9 @@ export async function up(knex: Knex): Promise<void> {
     "create index checkpoints_by_plan on checkpoints (provider_id, plan_id, created_at desc, id desc) where status <> 'deleted'",
   );
 
+  // Hardly ever anything: a bank was away at the wrong moment.
+  await knex.raw('create index checkpoints_untold on checkpoints (status) where not published');
+
   await knex.schema.createTable('workers', (table) => {
     table.uuid('id').primary();
     table.specificType('lock_number', 'integer').notNullable().unique();

@@ -1,6 +1,8 @@
 import { hostname } from 'node:os';
 import type { Knex } from 'knex';
+import cron from 'node-cron';
 import type { Clock } from '../base/clock.ts';
+import { faultText } from '../base/faults.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import { createWorkerStore } from '../db/worker-store.ts';
@@ -38,6 +40,19 @@ export function startWorkerRole(
     clock: options.clock,
     log: options.log,
   });
+}
+
+/** Looks every ten seconds for ends of operations that a bank could not be told of, because it was away. */
+export function startSchedulerRole({ deps }: House, log: Log): Running {
+  const tell = async (): Promise<void> => {
+    try {
+      await deps.catalog.tellAllLate((id) => deps.providers.find(id));
+    } catch (error) {
+      log.warn('The look for untold states failed.', { error: faultText(error) });
+    }
+  };
+  const beat = cron.schedule('*/10 * * * * *', tell, { noOverlap: true, suppressMissedWarning: true });
+  return { stop: async () => void (await beat.stop()) };
 }
 
 export async function startApiRole(house: House, { host, port }: { host: string; port: number }): Promise<ListeningApi> {

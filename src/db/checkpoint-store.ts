@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { type Checkpoint, type CheckpointWord, wordPrecedence } from '../model/checkpoint.ts';
+import { type Checkpoint, type CheckpointStatus, type CheckpointWord, wordPrecedence } from '../model/checkpoint.ts';
 import type { Page, PageQuery, SortKey } from '../model/page.ts';
 import { type Condition, type ListShape, listRows } from './paging.ts';
 
@@ -38,6 +38,8 @@ export interface CheckpointStore {
    */
   list(query: CheckpointListQuery): Promise<Page<Checkpoint>>;
   listWords(providerId: string, projectId: string): Promise<Map<string, KnownWord>>;
+  /** Ids and providers of all that the bank has not been told of, in one of the statuses. */
+  listUntold(statuses: readonly CheckpointStatus[]): Promise<{ readonly id: string; readonly providerId: string }[]>;
   remove(ids: readonly string[]): Promise<void>;
 }
 
@@ -115,6 +117,14 @@ export function createCheckpointStore(knex: Knex): CheckpointStore {
         .where({ provider_id: providerId, project_id: projectId })
         .select('id', 'generation', 'status', 'published');
       return new Map(rows.map(({ id, ...word }) => [id, word]));
+    },
+
+    async listUntold(statuses) {
+      const rows = await knex('checkpoints')
+        .whereRaw('not published')
+        .whereIn('status', [...statuses])
+        .select('id', 'provider_id');
+      return rows.map(({ id, provider_id }) => ({ id, providerId: provider_id }));
     },
 
     async remove(ids) {

@@ -27,6 +27,8 @@ export interface CheckpointCatalog {
    * @throws {Fault} not-found `checkpoint.unknown`
    */
   get(provider: OpenProvider, projectId: string, checkpointId: string): Promise<CatalogueEntry>;
+  /** Tells the banks every end that they were away for. One that is away still is asked again the next time. */
+  tellAllLate(findProvider: (id: string) => OpenProvider | undefined): Promise<void>;
 }
 
 export function createCheckpointCatalog(options: { store: CheckpointStore; clock: Clock; log: Log }): CheckpointCatalog {
@@ -107,7 +109,7 @@ export function createCheckpointCatalog(options: { store: CheckpointStore; clock
     try {
       await publish(provider, entry);
     } catch (error) {
-      // A bank that can be read and not written has no part in what was asked: a list.
+      // Whoever asked for something else (a list) is not to suffer for it.
       log.warn('The bank could still not be told of a state.', { checkpoint: checkpointId, error: faultText(error) });
       return;
     }
@@ -155,6 +157,13 @@ export function createCheckpointCatalog(options: { store: CheckpointStore; clock
       });
       await store.upsert([entry]);
       return entry;
+    },
+
+    async tellAllLate(findProvider) {
+      for (const { id, providerId } of await store.listUntold(endStatuses)) {
+        const provider = findProvider(providerId);
+        if (provider) await tellLate(provider, id);
+      }
     },
   };
 }
