@@ -1,12 +1,12 @@
 import { MiB } from '../base/bytes.ts';
 import { Fault, isFault } from '../base/faults.ts';
-import { createLimit } from '../base/limit.ts';
 import type { Log } from '../base/log.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { ChunkMarks } from './chunk-marks.ts';
 import { ChunkPlaces } from './chunk-places.ts';
 import { type ChunkPlace, ChunkTable, createGeneration } from './chunk-table.ts';
 import { maxObjectBytes, openObject, randomId, sealObject } from './crypto.ts';
+import { eachLimited } from './each-limited.ts';
 import {
   type DecodedIndex,
   decodeIndex,
@@ -88,22 +88,20 @@ export class ChunkIndex {
 
   /** Loads the index objects that were written since, by whomever, and forgets those that are gone. */
   async refresh(signal: AbortSignal | undefined): Promise<void> {
-    const limit = createLimit(indexLoads);
-    for (;;) {
+    for (let isComplete = false; !isComplete; ) {
+      isComplete = true;
       const before = [...this.#objects.keys()];
       const listed = new Set<string>();
-      const loads: Promise<boolean>[] = [];
-      for await (const { key } of this.#options.store.list(indexesPrefix, { signal })) {
+      await eachLimited(this.#options.store.list(indexesPrefix, { signal }), indexLoads, async ({ key }) => {
         const id = findId(key);
-        if (id === undefined) continue;
+        if (id === undefined) return;
         listed.add(id);
-        if (!this.#objects.has(id)) loads.push(limit(() => this.#load(id, signal)));
-      }
-      // What was deleted since it was listed has a successor that the list may not show yet.
-      if (!(await Promise.all(loads)).every((isThere) => isThere)) continue;
+        // What was deleted since it was listed has a successor that the list may not show.
+        if (!this.#objects.has(id) && !(await this.#load(id, signal))) isComplete = false;
+      });
+      if (!isComplete) continue;
       this.#forgetObjects(before.filter((id) => !listed.has(id)));
       for (const key of this.damaged) if (!listed.has(findId(key) ?? '')) this.damaged.delete(key);
-      return;
     }
   }
 
