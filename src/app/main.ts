@@ -14,7 +14,7 @@ import { lockStateFolder } from './state-lock.ts';
 /** API pages, catalogue and steps share it; pg-boss has four of its own beside it, a worker one. */
 const poolSize = 16;
 
-export interface Service {
+interface Service {
   /** Where the API answers; undefined without the role. */
   readonly url: string | undefined;
   reload(): Promise<void>;
@@ -23,7 +23,7 @@ export interface Service {
 }
 
 /** Starts what the configuration asks for, lowest floor first. When a part does not start, those before it are stopped again. */
-export async function startService(config: Config, log: Log): Promise<Service> {
+async function startService(config: Config, log: Log): Promise<Service> {
   const clock = systemClock;
   const began: { name: string; stop: () => Promise<void> | void }[] = [];
   const stopAll = async (): Promise<void> => {

@@ -17,7 +17,11 @@ export function canonicalUuid(text: string): string {
 
 /** RFC 9562 version 5: the same name in the same namespace is the same id on every machine. */
 export function uuidV5(namespace: string, name: string): string {
-  const bytes = createHash('sha1').update(Buffer.from(bareHex(namespace), 'hex')).update(name).digest().subarray(0, 16);
+  const bytes = createHash('sha1')
+    .update(Buffer.from(bareHex(namespace), 'hex'))
+    .update(name)
+    .digest()
+    .subarray(0, 16);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x50;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   return canonicalUuid(bytes.toString('hex'));

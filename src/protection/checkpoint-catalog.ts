@@ -168,6 +168,6 @@ export function createCheckpointCatalog(options: { store: CheckpointStore; clock
   };
 }
 
-export function unknownCheckpoint(id: string): Fault {
+function unknownCheckpoint(id: string): Fault {
   return new Fault('not-found', 'checkpoint.unknown', `Checkpoint ${id} could not be found.`);
 }

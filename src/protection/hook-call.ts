@@ -29,7 +29,7 @@ export interface HookOutcome {
 }
 
 /** Parameters of the type, overlaid by those of this very resource, however its id is spelt. */
-export function parametersOf(parameters: Parameters, resource: { type: string; id: string }): Record<string, string> {
+function parametersOf(parameters: Parameters, resource: { type: string; id: string }): Record<string, string> {
   const own = Object.entries(parameters).filter(([key]) => spell(key) === spell(resourceKey(resource)));
   return Object.assign({}, parameters[resource.type], ...own.map(([, values]) => values));
 }
