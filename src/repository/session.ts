@@ -70,7 +70,7 @@ export class Session implements WriteSession {
     throwIfAborted(this.signal);
     this.packsSettled();
     if (this.#notDurable.length > 0)
-      throw new Fault('internal', 'repository.pack_lost', 'A pack of this write was never stored.');
+      throw new Fault('internal', 'repository.pack_unstored', 'A pack of this write was never stored.');
     this.#storedBytes += await this.#host.saveIndex(this.signal);
     const figures = { storedBytes: this.#storedBytes, reusedBytes: this.#reusedBytes };
     const { record, bytes } = await this.#host.publish(snapshot, figures, this.signal);
