@@ -16,9 +16,13 @@ export interface Streams {
 
 /** Nothing is read for a client that is not there, and none holds up a service that stops. */
 export function createStreams(app: Api, log: Log): Streams {
-  const open = new Set<AbortController>();
+  const open = new Map<FastifyReply, AbortController>();
   app.addHook('preClose', (done) => {
-    for (const controller of open) controller.abort(new Fault('cancelled', 'api.stopping', 'The service is stopping.'));
+    for (const [reply, controller] of open) {
+      controller.abort(new Fault('cancelled', 'api.stopping', 'The service is stopping.'));
+      // A client that does not read would not let the stream notice.
+      if (reply.raw.headersSent) reply.raw.destroy();
+    }
     done();
   });
 
@@ -26,10 +30,10 @@ export function createStreams(app: Api, log: Log): Streams {
     signalOf(reply) {
       const controller = new AbortController();
       const end = (): void => {
-        open.delete(controller);
+        open.delete(reply);
         controller.abort(new Fault('cancelled', 'api.client_gone', 'The client has gone away.'));
       };
-      open.add(controller);
+      open.set(reply, controller);
       if (reply.raw.closed) end();
       else reply.raw.once('close', end);
       return controller.signal;

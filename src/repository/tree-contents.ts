@@ -49,7 +49,10 @@ export async function getFile(
   { signal }: TransferOptions,
 ): Promise<StoredBytes> {
   const path = toTreePath(wanted);
-  const node = await findFirstName(source, snapshot, await findNode(source, snapshot, path, signal), signal);
+  const seeker = new TreeSeeker(source, snapshot, signal);
+  await seekNode(seeker, path);
+  const found = seeker.node;
+  const node = found.type === 'hardlink' ? await new FirstNames(source, snapshot, signal).get(path, found.target) : found;
   if (node.type !== 'file') throw notA('file', path, node);
   return {
     sizeBytes: node.size,
@@ -84,18 +87,19 @@ async function* listPieces(
   await seekNode(seeker, folder);
   if (!seeker.isFolder) throw notA('folder', folder, seeker.node);
   const order = orderAt(folder);
+  const firstNames = new FirstNames(source, snapshot, signal);
   const outside = new Map<TreePath, TreePath>();
   do {
     const { path, body } = seeker;
     let { node } = seeker;
     order.accept(path, seeker.isFolder);
-    if (node.type === 'hardlink') checkTarget(path, node.target);
-    if (node.type === 'hardlink' && !isBelow(node.target, folder)) {
+    if (node.type === 'hardlink') {
+      const file = await firstNames.get(path, node.target);
       const first = outside.get(node.target);
       if (first !== undefined) node = { ...node, target: first };
-      else {
+      else if (!isBelow(node.target, folder)) {
         outside.set(node.target, path);
-        node = await findFirstName(source, snapshot, node, signal);
+        node = file;
       }
     }
     yield { form: 'mark', mark: toEntry(path, node), weightBytes: body.length };
@@ -108,34 +112,27 @@ async function* listPlaces(source: ChunkSource, node: TreeNode, signal: AbortSig
   else yield* readPlaces(source, node, signal);
 }
 
-async function findNode(
-  source: ChunkSource,
-  snapshot: SnapshotRecord,
-  path: TreePath,
-  signal: AbortSignal | undefined,
-): Promise<TreeNode> {
-  const seeker = new TreeSeeker(source, snapshot, signal);
-  await seekNode(seeker, path);
-  return seeker.node;
-}
+/**
+ * Finds the files that hard links are other names of, and so proves that a link leads to a file of the tree and nowhere else. Links that
+ * come in the order of their files, as in trees that share most of them, cost one walk; any other a search each.
+ */
+class FirstNames {
+  readonly #open: () => TreeSeeker;
+  #seeker: TreeSeeker | undefined;
 
-/** The node that a hard link is another name of; any other node as it is. */
-async function findFirstName(
-  source: ChunkSource,
-  snapshot: SnapshotRecord,
-  node: TreeNode,
-  signal: AbortSignal | undefined,
-): Promise<TreeNode> {
-  if (node.type !== 'hardlink') return node;
-  const first = await findNode(source, snapshot, node.target, signal);
-  if (first.type === 'hardlink' || first.type === 'folder') throw treeDamaged('a hard link of it leads to no file');
-  return first;
-}
+  constructor(source: ChunkSource, snapshot: SnapshotRecord, signal: AbortSignal | undefined) {
+    this.#open = () => new TreeSeeker(source, snapshot, signal);
+  }
 
-/** The name that a file is kept under comes before its others; so nothing that makes the links can be led out of the tree. */
-function checkTarget(path: TreePath, target: TreePath): void {
-  const isPath = target.split('/').every((name) => name !== '' && name !== '.' && name !== '..' && !name.includes('\0'));
-  if (!isPath || compareTreePaths(target, path) >= 0) throw treeDamaged('it holds an impossible hard link');
+  /** @throws {Fault} `repository.tree_damaged` (corrupt) */
+  async get(link: TreePath, target: TreePath): Promise<TreeNode> {
+    if (compareTreePaths(target, link) >= 0) throw treeDamaged('it holds a hard link that comes before its file');
+    if (this.#seeker === undefined || compareTreePaths(this.#seeker.path, target) > 0) this.#seeker = this.#open();
+    const seeker = this.#seeker;
+    if (seeker.path !== target) await seeker.seek((each) => compareTreePaths(each, target) < 0);
+    if (seeker.path === target && seeker.body.length > 0 && seeker.node.type === 'file') return seeker.node;
+    throw treeDamaged('it holds a hard link to what is no file of it');
+  }
 }
 
 /** @throws {Fault} `repository.path_absent` (not-found) */

@@ -2,8 +2,8 @@ import { beforeEach, expect, test } from 'vitest';
 import type { ChunkSource } from '../../src/repository/chunk-source.ts';
 import type { SnapshotRecord } from '../../src/repository/snapshot-record.ts';
 import { ByteWriter } from '../../src/repository/tree-bytes.ts';
-import { listTree } from '../../src/repository/tree-contents.ts';
-import { emptyNode, type NodeType, writeBody } from '../../src/repository/tree-node.ts';
+import { listTree, readTree } from '../../src/repository/tree-contents.ts';
+import { emptyNode, type NodeType, type TreeNode, writeBody } from '../../src/repository/tree-node.ts';
 import { compareTreePaths } from '../../src/repository/tree-path.ts';
 import { describeRoot } from '../../src/repository/tree-reader.ts';
 import { TreeSeeker } from '../../src/repository/tree-seeker.ts';
@@ -34,19 +34,93 @@ const source: ChunkSource = {
   },
 };
 
+test.each<[string, [string, Partial<TreeNode> & { type: NodeType }][]]>([
+  [
+    'to nothing',
+    [
+      ['a', { type: 'file' }],
+      ['b', { type: 'hardlink', target: 'absent' }],
+    ],
+  ],
+  [
+    'out of the tree',
+    [
+      ['a', { type: 'file' }],
+      ['b', { type: 'hardlink', target: '../etc/passwd' }],
+    ],
+  ],
+  [
+    'through a symlink',
+    [
+      ['a', { type: 'symlink', target: '/etc' }],
+      ['b', { type: 'hardlink', target: 'a/passwd' }],
+    ],
+  ],
+  [
+    'to a folder',
+    [
+      ['a', { type: 'folder' }],
+      ['b', { type: 'hardlink', target: 'a' }],
+    ],
+  ],
+  [
+    'to a symlink',
+    [
+      ['a', { type: 'symlink', target: 'x' }],
+      ['b', { type: 'hardlink', target: 'a' }],
+    ],
+  ],
+  [
+    'to the root',
+    [
+      ['a', { type: 'file' }],
+      ['b', { type: 'hardlink', target: '' }],
+    ],
+  ],
+  [
+    'to itself',
+    [
+      ['a', { type: 'file' }],
+      ['b', { type: 'hardlink', target: 'b' }],
+    ],
+  ],
+  [
+    'to what comes later',
+    [
+      ['a', { type: 'hardlink', target: 'b' }],
+      ['b', { type: 'file' }],
+    ],
+  ],
+])('a hard link %s is damage, whoever reads it', async (_name, nodes) => {
+  const [segment] = cut([['', { type: 'folder' }], ...nodes]);
+  const one: ChunkSource = { ...source, fetch: async () => [Buffer.from(segment ?? [])] };
+  const read = async (): Promise<void> => {
+    for await (const part of readTree(one, describeSnapshot(1), Buffer.alloc(0), {})) expect(part).toBeDefined();
+  };
+  await expect(read()).rejects.toMatchObject({ code: 'repository.tree_damaged' });
+});
+
 function cutSegments(): Buffer[] {
+  return cut(
+    paths.map((path) => {
+      const type = path === '' || folders.includes(path) ? 'folder' : 'symlink';
+      // Long targets, so that few nodes fill many segments.
+      return [path, { type, target: type === 'symlink' ? 't'.repeat(4000) : '' }];
+    }),
+  );
+}
+
+function cut(nodes: readonly [string, Partial<TreeNode> & { readonly type: NodeType }][]): Buffer[] {
   const cutter = new SegmentCutter();
   const writer = new ByteWriter(100);
-  const cut: Buffer[] = [];
-  for (const path of paths) {
-    const type: NodeType = path === '' || folders.includes(path) ? 'folder' : 'symlink';
-    // Long targets, so that few nodes fill many segments.
-    writeBody(writer, { ...emptyNode, type, target: type === 'symlink' ? 't'.repeat(4000) : '' });
+  const segments: Buffer[] = [];
+  for (const [path, node] of nodes) {
+    writeBody(writer, { ...emptyNode, ...node });
     const segment = cutter.add(path, writer.take());
-    if (segment) cut.push(segment);
+    if (segment) segments.push(segment);
   }
   const last = cutter.finish();
-  return last ? [...cut, last] : cut;
+  return last ? [...segments, last] : segments;
 }
 
 function describeSnapshot(count: number): SnapshotRecord {
