@@ -1,12 +1,13 @@
+import { closeSync } from 'node:fs';
 import { MiB } from '../base/bytes.ts';
 import { Fault, isFault } from '../base/faults.ts';
+import { createLimit } from '../base/limit.ts';
 import type { Log } from '../base/log.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { abortable } from './abortable.ts';
 import { ChunkMarks } from './chunk-marks.ts';
-import { ChunkPlaces } from './chunk-places.ts';
-import { type ChunkPlace, ChunkTable, createGeneration } from './chunk-table.ts';
+import { type ChunkPlace, ChunkTable, createGeneration, isSettled, type TableView } from './chunk-table.ts';
 import { maxObjectBytes, openObject, randomId, sealObject } from './crypto.ts';
-import { eachLimited } from './each-limited.ts';
 import {
   type DecodedIndex,
   decodeIndex,
@@ -18,6 +19,9 @@ import {
 import type { KeyRing } from './keys.ts';
 import { findId, indexesPrefix, indexKey } from './layout.ts';
 import type { PackedBlock } from './pack-format.ts';
+import { PackTable } from './pack-table.ts';
+import { chooseMerge, type OpenRun, type Runs } from './runs.ts';
+import type { WholeSnapshots } from './whole-snapshots.ts';
 
 export interface ChunkIndexOptions {
   readonly store: ObjectStore;
@@ -25,6 +29,8 @@ export interface ChunkIndexOptions {
   readonly keys: KeyRing;
   readonly log: Log;
   readonly threads: number;
+  readonly runs: Runs;
+  readonly whole: WholeSnapshots;
 }
 
 /** A finished pack as it came from a worker. */
@@ -35,79 +41,311 @@ export interface NewPack extends PackEntry {
 
 /** How many chunks running tasks may add before the main thread can grow the table: 4096 a task, two tasks a thread. */
 const slackPerThread = 8192;
+/** 12 MiB. Older generations are let go once their chunks are in runs, so a write of any length needs a few of them. */
+const maxGenerationSlots = 2 ** 18;
 const saveAfterBytes = 256 * MiB;
-const indexLoads = 4;
+/** Some 65 536 records, sealed. */
+const runTargetBytes = 2.5 * MiB;
+const runsAtOnce = 4;
+const loadsAtOnce = 16;
 
 export interface FoundChunk {
   readonly place: ChunkPlace;
   readonly pack: PackEntry;
 }
 
+/** What is let go when the repository rests. */
+interface Loaded {
+  readonly packs: PackTable;
+  readonly table: ChunkTable;
+  readonly releases: Int32Array;
+  generations: SharedArrayBuffer[];
+  runs: OpenRun[];
+  /** Index object → the packs that it names. */
+  readonly objects: Map<string, Uint32Array>;
+  /** Index objects of this process that no run holds yet. */
+  unfolded: { readonly id: string; readonly bytes: Buffer; readonly packs: Uint32Array }[];
+  /** Index objects that have to be read again, as the run that held them is damaged. */
+  readonly again: Set<string>;
+  /** Nothing is put into these generations any more, by any thread. */
+  frozen: ReadonlySet<SharedArrayBuffer>;
+  /** Runs that some thread may still look into. */
+  retired: OpenRun[];
+  isOpen: boolean;
+}
+
 /**
- * What is in which pack. Loads every index object at open, later the ones that are new, and forgets what those said that are gone; takes in the packs of
- * this process as they become durable, and writes index objects for them. Main thread; the table inside is shared with the workers.
+ * What is in which pack. Loads index objects at the first use, later those that are new, and forgets what those said that are gone; takes in the packs
+ * of this process as they become durable, and writes index objects for them. What index objects say lies in runs (run-format.ts), so memory
+ * does not grow with the repository, and a run is there again the next time. Main thread; the table inside is shared with the workers.
  */
 export class ChunkIndex {
-  readonly table: ChunkTable;
-  readonly generations: SharedArrayBuffer[];
-  /** One number: how many packs have a number. Workers take numbers from it too. */
-  readonly packNumbers = new Int32Array(new SharedArrayBuffer(4));
-  /** Told of each new generation, before any task may need it. */
-  onGrow: (generation: SharedArrayBuffer) => void = () => undefined;
+  /** Told of each new view, before any task may need it; resolves when every thread works with it. */
+  onView: (view: TableView) => Promise<void> = async () => undefined;
   /** Index objects that do not open. What they named is stored again by the next protect; `check` reports them. */
   readonly damaged = new Set<string>();
   /** Grows whenever packs that were trusted are trusted no more. */
   distrustCount = 0;
   readonly #options: ChunkIndexOptions;
-  readonly #places: ChunkPlaces;
-  readonly #packs = new Map<number, PackEntry>();
-  readonly #numbersById = new Map<string, number>();
-  /** Index object → the packs that it names. */
-  readonly #objects = new Map<string, readonly number[]>();
-  /** Pack → how many index objects name it; none when it was stored just now. */
-  readonly #names = new Map<number, number>();
+  #loaded: Loaded;
   #unsaved: NewPack[] = [];
   #unsavedBytes = 0;
   #saving: Promise<unknown> = Promise.resolve();
+  #changing: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: ChunkIndexOptions, expectedChunks: number) {
+  constructor(options: ChunkIndexOptions) {
     this.#options = options;
-    this.generations = [createGeneration(2 * expectedChunks + 4 * slackPerThread * options.threads)];
-    this.table = new ChunkTable(this.generations);
-    this.#places = new ChunkPlaces(this.table, (chunks) => this.ensureRoom(chunks + slackPerThread * options.threads));
+    this.#loaded = this.#createLoaded();
   }
 
-  static async open(options: ChunkIndexOptions): Promise<ChunkIndex> {
-    let bytes = 0;
-    for await (const { sizeBytes } of options.store.list(indexesPrefix)) bytes += sizeBytes;
-    // A record has 56 bytes, some 40 once it is compressed.
-    const index = new ChunkIndex(options, Math.ceil(bytes / 40));
-    await index.refresh(undefined);
-    return index;
+  #createLoaded(): Loaded {
+    const packs = new PackTable();
+    const generations = [createGeneration(4 * slackPerThread * this.#options.threads)];
+    const releases = new Int32Array(new SharedArrayBuffer(4));
+    const table = new ChunkTable({ generations, runs: [], distrusted: packs.flags, releases });
+    return {
+      packs,
+      table,
+      releases,
+      generations,
+      runs: [],
+      objects: new Map(),
+      unfolded: [],
+      again: new Set(),
+      frozen: new Set(),
+      retired: [],
+      isOpen: false,
+    };
+  }
+
+  get table(): ChunkTable {
+    return this.#loaded.table;
+  }
+
+  /** One number: how many packs have a number. Workers take numbers from it too. */
+  get packNumbers(): Int32Array {
+    return this.#loaded.packs.numbers;
+  }
+
+  /** What threads that are started now have to know. */
+  get view(): TableView {
+    const { generations, runs, packs, releases } = this.#loaded;
+    return { generations, runs: runs.map(({ view }) => view), distrusted: packs.flags, releases };
+  }
+
+  /** Everything is let go; the next use loads it again. The threads have ended, and nothing is left to be saved. */
+  unload(): void {
+    for (const { view } of this.#loaded.runs) closeSync(view.fd);
+    this.#loaded = this.#createLoaded();
+    this.damaged.clear();
+    this.#unsaved = [];
+    this.#unsavedBytes = 0;
+  }
+
+  /** Loads what there is, unless that was done. */
+  async ready(signal: AbortSignal | undefined): Promise<void> {
+    if (!this.#loaded.isOpen) await this.refresh(signal);
   }
 
   /** Loads the index objects that were written since, by whomever, and forgets those that are gone. */
-  async refresh(signal: AbortSignal | undefined): Promise<void> {
-    for (let isComplete = false; !isComplete; ) {
-      isComplete = true;
-      const before = [...this.#objects.keys()];
-      const listed = new Set<string>();
-      await eachLimited(this.#options.store.list(indexesPrefix, { signal }), indexLoads, async ({ key }) => {
+  refresh(signal: AbortSignal | undefined): Promise<void> {
+    return this.#change(() => this.#refresh(signal), signal);
+  }
+
+  /** Puts the index objects of this process into a run, so that their chunks need no memory any more, and nobody reads them again. */
+  fold(signal: AbortSignal | undefined): Promise<void> {
+    return this.#change(() => this.#fold(signal), signal);
+  }
+
+  /** One change at a time. */
+  #change(work: () => Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+    const changed = this.#changing.then(work);
+    this.#changing = changed.catch(() => undefined); // whoever called for it has the rejection
+    return abortable(changed, signal);
+  }
+
+  async #refresh(signal: AbortSignal | undefined): Promise<void> {
+    const loaded = this.#loaded;
+    for (;;) {
+      const before = [...loaded.objects.keys()];
+      const listed = new Map<string, number>();
+      for await (const { key, sizeBytes } of this.#options.store.list(indexesPrefix, { signal })) {
         const id = findId(key);
-        if (id === undefined) return;
-        listed.add(id);
-        // What was deleted since it was listed has a successor that the list may not show.
-        if (!this.#objects.has(id) && !(await this.#load(id, signal))) isComplete = false;
-      });
-      if (!isComplete) continue;
+        if (id !== undefined) listed.set(id, sizeBytes);
+      }
+      if (!loaded.isOpen) await this.#openCache(listed);
+      await this.#dropRuns((run) => Atomics.load(run.view.damaged, 0) !== 0);
+      // What was deleted since it was listed has a successor that the list may not show yet.
+      if (!(await this.#load(listed, signal))) continue;
       this.#forgetObjects(before.filter((id) => !listed.has(id)));
       for (const key of this.damaged) if (!listed.has(findId(key) ?? '')) this.damaged.delete(key);
+      await this.#fold(signal);
+      if (loaded.again.size > 0) continue;
+      if (!loaded.isOpen) await this.#options.whole.load();
+      loaded.isOpen = true;
+      return;
     }
+  }
+
+  /** Takes in what earlier processes kept, the largest runs first, as far as it is still so. */
+  async #openCache(listed: ReadonlyMap<string, number>): Promise<void> {
+    const loaded = this.#loaded;
+    const found = await this.#options.runs.openAll(loaded.packs);
+    found.sort((a, b) => b.recordCount - a.recordCount);
+    for (const run of found) {
+      const fresh = run.objects.filter(({ id, sizeBytes }) => listed.get(id) === sizeBytes && !loaded.objects.has(id));
+      this.#adopt(run, fresh);
+    }
+    await this.#dropUnused();
+  }
+
+  /** The run holds the records of these objects, which are in the bank. */
+  #adopt(run: OpenRun, objects: OpenRun['objects']): void {
+    const loaded = this.#loaded;
+    loaded.runs.push(run);
+    for (const { id, packs } of objects) {
+      loaded.again.delete(id);
+      this.#nameObject(
+        id,
+        packs.map((pack) => run.view.packNumbers[pack] ?? 0),
+      );
+    }
+  }
+
+  /** Runs of which nothing is left, or nothing that another one does not have. */
+  async #dropUnused(): Promise<void> {
+    const covered = new Set<string>();
+    await this.#dropRuns(({ objects }) => {
+      const fresh = objects.filter(({ id }) => this.#loaded.objects.has(id) && !covered.has(id));
+      for (const { id } of fresh) covered.add(id);
+      return fresh.length === 0;
+    });
+  }
+
+  /** What they held is read again, unless another run holds it as well. */
+  async #dropRuns(isToDrop: (run: OpenRun) => boolean): Promise<void> {
+    const loaded = this.#loaded;
+    const dropped = loaded.runs.filter(isToDrop);
+    if (dropped.length === 0) return;
+    loaded.runs = loaded.runs.filter((run) => !dropped.includes(run));
+    const held = new Set([...loaded.runs.flatMap(({ objects }) => objects), ...loaded.unfolded].map(({ id }) => id));
+    for (const run of dropped) {
+      for (const { id } of run.objects) if (loaded.objects.has(id) && !held.has(id)) loaded.again.add(id);
+      loaded.retired.push(run);
+      await this.#options.runs.discard(run);
+    }
+  }
+
+  /** Reads the index objects that no run holds; false when one of them was gone. */
+  async #load(listed: ReadonlyMap<string, number>, signal: AbortSignal | undefined): Promise<boolean> {
+    const { objects, again } = this.#loaded;
+    const runLimit = createLimit(runsAtOnce);
+    const loadLimit = createLimit(loadsAtOnce);
+    const groups: { ids: string[]; bytes: number }[] = [];
+    for (const [id, bytes] of listed) {
+      if (objects.has(id) && !again.has(id)) continue;
+      const group = groups.at(-1);
+      if (group === undefined || group.bytes + bytes > runTargetBytes) groups.push({ ids: [id], bytes });
+      else {
+        group.ids.push(id);
+        group.bytes += bytes;
+      }
+    }
+    // All of them have ended before this one does: nothing is changed behind the back of the next change.
+    const loads = await Promise.allSettled(
+      groups.map(({ ids }) => runLimit(() => this.#loadGroup(ids, (load) => loadLimit(load), signal))),
+    );
+    return loads.every((load) => {
+      if (load.status === 'rejected') throw load.reason;
+      return load.value;
+    });
+  }
+
+  async #loadGroup(
+    ids: readonly string[],
+    limit: <T>(load: () => Promise<T>) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const { runs, log } = this.#options;
+    const loaded = this.#loaded;
+    const found = await Promise.all(ids.map(async (id) => ({ id, bytes: await limit(() => this.#get(id, signal)) })));
+    const there = found.flatMap(({ id, bytes }) => (bytes ? [{ id, bytes }] : []));
+    const { run, damaged } = there.length > 0 ? await runs.make(there, loaded.packs, signal) : { run: undefined, damaged: [] };
+    if (run) this.#adopt(run, run.objects);
+    for (const { id } of there) {
+      const key = indexKey(id);
+      if (!damaged.includes(id)) this.damaged.delete(key);
+      else {
+        if (!this.damaged.has(key))
+          log.warn('An index object is damaged; what it names is stored again when it is met.', { key });
+        this.damaged.add(key);
+        this.#forgetObjects([id]);
+      }
+    }
+    return there.length === ids.length;
+  }
+
+  /** Undefined when the object is gone. */
+  #get(id: string, signal: AbortSignal | undefined): Promise<Buffer | undefined> {
+    return this.#options.store.get(indexKey(id), { maxBytes: maxObjectBytes, signal }).catch((error: unknown) => {
+      if (isFault(error, 'storage.missing')) return undefined;
+      if (isFault(error) && error.kind === 'corrupt') return Buffer.alloc(0);
+      throw error;
+    });
+  }
+
+  /** What an index object says, straight from the bank. */
+  async readObject(id: string, signal: AbortSignal | undefined): Promise<DecodedIndex | 'missing' | 'damaged'> {
+    const { keys, projectId } = this.#options;
+    const bytes = await this.#get(id, signal);
+    if (bytes === undefined) return 'missing';
+    const opened = openObject(keys.all, projectId, 'index', id, bytes);
+    return (opened && decodeIndex(opened.plain)) ?? 'damaged';
+  }
+
+  async #fold(signal: AbortSignal | undefined): Promise<void> {
+    const loaded = this.#loaded;
+    const { runs } = this.#options;
+    const { unfolded } = loaded;
+    if (unfolded.length > 0) {
+      const { run } = await runs.make(unfolded, loaded.packs, signal);
+      if (run) this.#adopt(run, []);
+      loaded.unfolded = loaded.unfolded.slice(unfolded.length);
+    }
+    await this.#dropUnused();
+    for (let sources = chooseMerge(loaded.runs); sources.length > 1; sources = chooseMerge(loaded.runs)) {
+      const merged = await runs.merge(sources, (id) => loaded.objects.has(id), loaded.packs, signal);
+      if (merged) {
+        loaded.runs = [...loaded.runs.filter((run) => !sources.includes(run)), merged];
+        loaded.retired.push(...sources);
+      } else await this.#dropRuns((run) => Atomics.load(run.view.damaged, 0) !== 0);
+    }
+    const waiting = new Set(loaded.unfolded.flatMap(({ packs }) => [...packs]));
+    const isKept = (pack: number): boolean => loaded.packs.isSettled(pack) && !waiting.has(pack);
+    loaded.generations = loaded.generations.filter(
+      (generation) => !loaded.frozen.has(generation) || !isSettled(generation, isKept),
+    );
+    // Most lookups that find something find it in the largest.
+    loaded.runs.sort((a, b) => b.recordCount - a.recordCount);
+    this.#publish();
+  }
+
+  /** Tells all threads, and lets go of what none of them uses once they know. */
+  #publish(): void {
+    const loaded = this.#loaded;
+    const { view } = this;
+    const retired = loaded.retired.splice(0);
+    const older = new Set(view.generations.slice(0, -1));
+    loaded.table.show(view);
+    void this.onView(view).then(() => {
+      for (const run of retired) closeSync(run.view.fd);
+      loaded.frozen = older;
+    });
   }
 
   /** Whether the chunk need not be stored: it is in the bank in a pack that may be relied on, or on its way there. */
   has(id: Uint8Array): boolean {
-    return this.table.has(id);
+    return this.#open.table.has(id);
   }
 
   /** The chunk's best place and pack; undefined when no index names it and no durable pack of this process holds it. */
@@ -115,77 +353,104 @@ export class ChunkIndex {
     return this.findAll(id)[0];
   }
 
-  /** At most two places, the best one first: one in a trusted pack where there is such a one. */
+  /** Every place, the best one first: one in a trusted pack where there is such a one. */
   findAll(id: Uint8Array): FoundChunk[] {
-    return this.#places.find(id).flatMap((place) => {
-      const pack = this.#packs.get(place.pack);
+    const { table, packs } = this.#open;
+    return table.find(id).flatMap((place) => {
+      const pack = packs.get(place.pack);
       return pack ? [{ place, pack }] : [];
     });
   }
 
-  /** A set of chunks that are known here. */
+  get #open(): Loaded {
+    if (this.#loaded.isOpen) return this.#loaded;
+    throw new Fault('internal', 'repository.index_not_loaded', 'A chunk was looked up before the index was loaded.');
+  }
+
+  /** Whether a run was found damaged by a lookup, which then counts for nothing until the next refresh. */
+  get isImpaired(): boolean {
+    return this.#loaded.runs.some(({ view }) => Atomics.load(view.damaged, 0) !== 0);
+  }
+
   createMarks(): ChunkMarks {
-    return new ChunkMarks(this.#places);
+    return new ChunkMarks();
   }
 
   /** Whether an index object in the bank names the pack. */
   isNamed(number: number): boolean {
-    return this.#names.has(number);
+    return this.#loaded.packs.isNamed(number);
   }
 
   isTrusted(number: number): boolean {
-    return !this.#places.isDistrusted(number);
+    return this.#loaded.packs.isTrusted(number);
   }
 
   /** From now on nobody stores less because of what lies in these packs. Ids that are not known are passed over. */
   distrust(packIds: Iterable<string>): void {
-    const fresh = new Set<number>();
+    const { packs } = this.#loaded;
+    let lost = false;
     for (const id of packIds) {
-      const number = this.#numbersById.get(id);
-      if (number !== undefined && this.isTrusted(number)) fresh.add(number);
+      const number = packs.find(id);
+      if (number !== undefined && packs.distrust(number)) lost = true;
     }
-    if (fresh.size === 0) return;
-    this.#places.distrust(fresh);
-    this.distrustCount++;
+    if (lost) this.distrustCount++;
+  }
+
+  /** Whether every chunk of the snapshot is known to be there, as it was when it was written. Costs as much as there are index objects. */
+  isWhole(snapshot: string): boolean {
+    this.#options.whole.check(this.#ground);
+    return this.#options.whole.has(snapshot);
+  }
+
+  /** Every chunk of the snapshot was found to be there, just now. */
+  async addWhole(snapshot: string): Promise<void> {
+    this.#options.whole.check(this.#ground);
+    await this.#options.whole.add(snapshot, this.#ground);
+  }
+
+  get #ground(): { readonly objects: readonly string[]; readonly distrusted: readonly string[] } {
+    const { objects, packs } = this.#loaded;
+    return { objects: [...objects.keys()], distrusted: packs.listDistrusted() };
   }
 
   /** Index objects that were met, damaged ones included. */
   get objectCount(): number {
-    return this.#objects.size + this.damaged.size;
+    return this.#loaded.objects.size + this.damaged.size;
   }
 
   /** Whether the pack of that number is in the bank. */
   isDurable(number: number): boolean {
-    return this.#packs.has(number);
+    return this.#loaded.packs.isDurable(number);
   }
 
   /** Every pack that an index names or that this process has stored. */
   get packs(): Iterable<PackEntry> {
-    return this.#packs.values();
+    return this.#loaded.packs;
   }
 
   /** Called before tasks are handed out: makes sure that all running ones together cannot fill the table. */
-  ensureRoom(chunks = slackPerThread * this.#options.threads): void {
-    const { taken, capacity } = this.table.newest;
+  ensureRoom(): void {
+    const loaded = this.#loaded;
+    const chunks = slackPerThread * this.#options.threads;
+    const { taken, capacity } = loaded.table.newest;
     if (taken + chunks <= capacity * 0.75) return;
-    const generation = createGeneration(Math.max(2 * capacity, 2 * chunks));
-    this.generations.push(generation);
-    this.table.addGeneration(generation);
-    this.onGrow(generation);
+    loaded.generations = [
+      ...loaded.generations,
+      createGeneration(Math.max(2 * chunks, Math.min(2 * capacity, maxGenerationSlots))),
+    ];
+    this.#publish();
   }
 
   /** The pack is durable: its chunks can be read, and belong into the next index object. */
   addPack(pack: NewPack): void {
-    const { id, keyId, sizeBytes } = pack;
-    this.#packs.set(pack.number, { id, keyId, sizeBytes }); // not its chunks: those stay only until they are saved
-    this.#numbersById.set(pack.id, pack.number);
+    this.#loaded.packs.addFresh(pack.number, pack); // not its chunks: those stay only until they are saved
     this.#unsaved.push(pack);
     this.#unsavedBytes += pack.sizeBytes;
   }
 
   /** The pack never became durable: nobody may rely on its chunks. */
   dropPack(pack: NewPack): void {
-    for (const { chunks } of pack.blocks) for (const { id } of chunks) this.table.drop(id, pack.number);
+    this.#loaded.packs.drop(pack.number);
   }
 
   /** Whether so much lies unnamed in the bank that a restarted writer would be sorry. */
@@ -230,7 +495,7 @@ export class ChunkIndex {
   }
 
   async #write(packs: readonly NewPack[], signal: AbortSignal | undefined): Promise<number> {
-    const { store, keys, projectId } = this.#options;
+    const { store, keys, projectId, log } = this.#options;
     const records: IndexRecord[] = packs.flatMap(({ blocks }, pack) =>
       blocks.flatMap((block) =>
         block.chunks.map(({ id, offset, length }) => ({
@@ -247,81 +512,36 @@ export class ChunkIndex {
     const id = randomId();
     const sealed = sealObject(keys.writing, projectId, 'index', id, encodeIndex(packs, records));
     await store.put(indexKey(id), sealed, { ifAbsent: true, ...(signal && { signal }) });
-    this.#nameObject(
-      id,
-      packs.map(({ number }) => number),
-    );
+    const numbers = Uint32Array.from(packs, ({ number }) => number);
+    this.#nameObject(id, numbers);
+    const { unfolded } = this.#loaded;
+    unfolded.push({ id, bytes: sealed, packs: numbers });
+    if (unfolded.reduce((sum, { bytes }) => sum + bytes.length, 0) > runTargetBytes) {
+      this.fold(undefined).catch((error: unknown) => {
+        // Nothing is lost but memory; the next write tries again, and fails if that fails too.
+        log.warn('What was stored could not be noted beside the repository.', { reason: String(error) });
+      });
+    }
     return sealed.length;
   }
 
-  /** False when the object is gone. */
-  async #load(id: string, signal: AbortSignal | undefined): Promise<boolean> {
-    const index = await this.readObject(id, signal);
-    if (index === 'missing') return false;
-    if (this.#objects.has(id)) return true;
-    const key = indexKey(id);
-    if (index === 'damaged') {
-      if (!this.damaged.has(key))
-        this.#options.log.warn('An index object is damaged; what it names is stored again when it is met.', { key });
-      this.damaged.add(key);
-      return true;
-    }
-    this.damaged.delete(key);
-    this.ensureRoom(index.recordCount + slackPerThread * this.#options.threads);
-    const numbers = index.packs.map((pack) => this.#numberOf(pack));
-    this.#nameObject(id, numbers);
-    for (const record of index.records()) this.#places.add(record.id, { ...record, pack: numbers[record.pack] ?? 0 });
-    return true;
-  }
-
-  /** What an index object says, straight from the bank. */
-  async readObject(id: string, signal: AbortSignal | undefined): Promise<DecodedIndex | 'missing' | 'damaged'> {
-    const { store, keys, projectId } = this.#options;
-    const bytes = await store.get(indexKey(id), { maxBytes: maxObjectBytes, signal }).catch((error: unknown) => {
-      if (isFault(error, 'storage.missing')) return undefined;
-      if (isFault(error) && error.kind === 'corrupt') return Buffer.alloc(0);
-      throw error;
-    });
-    if (bytes === undefined) return 'missing';
-    const opened = openObject(keys.all, projectId, 'index', id, bytes);
-    return (opened && decodeIndex(opened.plain)) ?? 'damaged';
-  }
-
-  #nameObject(id: string, packs: readonly number[]): void {
-    this.#objects.set(id, packs);
-    for (const pack of packs) this.#names.set(pack, (this.#names.get(pack) ?? 0) + 1);
+  #nameObject(id: string, packs: Uint32Array): void {
+    const { objects, packs: table } = this.#loaded;
+    if (objects.has(id)) return;
+    objects.set(id, packs);
+    table.addNames(packs);
   }
 
   #forgetObjects(ids: readonly string[]): void {
-    const nameless = new Set<number>();
+    const loaded = this.#loaded;
+    let lost = false;
     for (const id of ids) {
-      for (const pack of this.#objects.get(id) ?? []) {
-        const names = (this.#names.get(pack) ?? 1) - 1;
-        if (names > 0) this.#names.set(pack, names);
-        else {
-          this.#names.delete(pack);
-          nameless.add(pack);
-        }
-      }
-      this.#objects.delete(id);
+      const packs = loaded.objects.get(id);
+      if (packs && loaded.packs.removeNames(packs)) lost = true;
+      loaded.objects.delete(id);
+      loaded.again.delete(id);
     }
-    if (nameless.size === 0) return;
-    this.#places.remove(nameless);
-    this.distrustCount++;
-    for (const number of nameless) {
-      const id = this.#packs.get(number)?.id;
-      this.#packs.delete(number);
-      if (id !== undefined) this.#numbersById.delete(id);
-    }
-  }
-
-  #numberOf(pack: PackEntry): number {
-    const known = this.#numbersById.get(pack.id);
-    if (known !== undefined) return known;
-    const number = Atomics.add(this.packNumbers, 0, 1);
-    this.#packs.set(number, pack);
-    this.#numbersById.set(pack.id, number);
-    return number;
+    if (lost) this.distrustCount++;
   }
 
   /** For a chunk that cannot be found though something refers to it. */

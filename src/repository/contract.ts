@@ -15,8 +15,10 @@ export interface RepositoryOptions {
   readonly log: Log;
   /** Worker threads for everything that costs CPU. */
   readonly threads: number;
-  /** Where scratch files may go; made when missing. */
+  /** Where scratch files may go; made when missing. What is known of the index is kept there between two runs: some 60 bytes a chunk, which may be deleted at any time. */
   readonly scratchFolder: string;
+  /** Threads and tables are let go after so long without use; 5 minutes when not given. */
+  readonly restAfterMs?: number;
 }
 
 export interface WriteOptions {

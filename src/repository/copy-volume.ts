@@ -17,8 +17,7 @@ import {
   slotCountOf,
   slotId,
 } from './volume-map.ts';
-import { identify, storeMap } from './volume-tasks.ts';
-import { isStored } from './volume-writer.ts';
+import { areStored, identify, storeMap } from './volume-tasks.ts';
 
 const idBytes = 32;
 /** 16 GiB of volume, 2 MiB of each map that is looked at. */
@@ -118,11 +117,12 @@ async function readEarlier({ from, to, session, earlier }: CopyRun, leaves: Leaf
       .filter((number) => leaves[number] && originals[number] && copies[number]);
     const copySlots = await readSlots(to, copy, copies, numbers, session.signal);
     const changed: number[] = [];
-    for (const [number, ids] of copySlots) {
+    await eachLimited(copySlots, to.threads * 2, async ([number, ids]) => {
       const leaf = copies[number];
-      if (leaf && leaves[number]?.equals(originals[number] ?? leaf) && isStored(ids, to.source)) taken.set(number, leaf);
+      const isSame = leaf !== undefined && leaves[number]?.equals(originals[number] ?? leaf);
+      if (isSame && (await to.run(areStored, { slots: ids }, { signal: session.signal }))) taken.set(number, leaf);
       else changed.push(number);
-    }
+    });
     for (const [number, ids] of await readSlots(from, original, originals, changed, session.signal))
       slots.set(number, { original: ids, copy: copySlots.get(number) ?? Buffer.alloc(ids.length) });
   } catch (error) {

@@ -27,6 +27,10 @@ export async function copySnapshot(
   throwIfAborted(options.signal);
   const from = insideOf(source);
   const to = insideOf(target);
+  return from.hold(() => to.hold(() => copyInside(from, snapshotId, to, options)));
+}
+
+async function copyInside(from: Inside, snapshotId: string, to: Inside, options: CopyOptions): Promise<SnapshotSummary> {
   const record = await from.core.getSnapshot(snapshotId, options.signal);
   if (record.keyId === to.core.writingKeyId) {
     throw new Fault('invalid', 'repository.copy_in_place', `Snapshot ${snapshotId} belongs to that repository already.`, {

@@ -21,6 +21,8 @@ export interface RepositoryCore {
   findParent(subject: string, signal: AbortSignal | undefined): Promise<SnapshotRecord | undefined>;
   /** @throws {Fault} `repository.snapshot_absent` (not-found), `repository.snapshot_damaged` (corrupt) */
   getSnapshot(id: string, signal: AbortSignal | undefined): Promise<SnapshotRecord>;
+  /** Whether every chunk of the snapshot is known to be there without a look at its maps. */
+  isWhole(snapshotId: string): boolean;
 }
 
 export interface RunOptions {

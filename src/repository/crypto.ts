@@ -12,7 +12,7 @@ export interface RootKey {
 const nonceBytes = 12;
 export const tagBytes = 16;
 
-export function deriveKey(root: RootKey, use: 'chunk id' | 'subject'): Buffer {
+export function deriveKey(root: RootKey, use: 'chunk id' | 'subject' | 'local cache'): Buffer {
   return Buffer.from(hkdfSync('sha256', root.secret, new Uint8Array(0), `karri ${use}`, 32));
 }
 

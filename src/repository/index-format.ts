@@ -56,6 +56,10 @@ export function encodeIndex(packs: readonly PackEntry[], records: readonly Index
 export interface DecodedIndex {
   readonly packs: readonly PackEntry[];
   readonly recordCount: number;
+  /** The records as they lie, a view on the object's bytes. */
+  readonly recordBytes: Buffer;
+  /** The pack list as it lies, 36 bytes each. */
+  readonly packBytes: Buffer;
   /** Made as they are consumed; `id` is a view on the object's bytes. */
   records(): Iterable<IndexRecord>;
 }
@@ -76,13 +80,22 @@ export function decodeIndex(bytes: Buffer): DecodedIndex | undefined {
     });
   }
   if (packs.some(({ sizeBytes }) => sizeBytes > maxPackBytes)) return undefined;
-  for (const record of readRecords(bytes, from)) {
-    const { blockOffset: offset, blockLength: length, rawLength, pack } = record;
-    if (!isSanePlace({ offset, length, rawLength }) || record.chunkOffset + record.chunkLength > rawLength) return undefined;
-    const size = packs[pack]?.sizeBytes;
+  for (let at = from; at < bytes.length; at += recordBytes) {
+    const offset = bytes.readUInt32LE(at + 36);
+    const length = bytes.readUInt32LE(at + 40);
+    const rawLength = bytes.readUInt32LE(at + 44);
+    if (!isSanePlace({ offset, length, rawLength })) return undefined;
+    if (bytes.readUInt32LE(at + 48) + bytes.readUInt32LE(at + 52) > rawLength) return undefined;
+    const size = packs[bytes.readUInt32LE(at + 32)]?.sizeBytes;
     if (size === undefined || offset + length > size) return undefined;
   }
-  return { packs, recordCount, records: () => readRecords(bytes, from) };
+  return {
+    packs,
+    recordCount,
+    recordBytes: bytes.subarray(from),
+    packBytes: bytes.subarray(headBytes, from),
+    records: () => readRecords(bytes, from),
+  };
 }
 
 function* readRecords(bytes: Buffer, from: number): Generator<IndexRecord> {

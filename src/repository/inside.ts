@@ -6,6 +6,8 @@ import type { SnapshotRecord } from './snapshot-record.ts';
 /** What work on two repositories at once needs of each beside its contract. */
 export interface Inside {
   readonly core: RepositoryCore;
+  /** Whatever uses the core does so in here: outside, threads and tables may be let go at any time. */
+  hold<T>(work: () => Promise<T>): Promise<T>;
   /** Loads what other processes have stored since. */
   refresh(signal: AbortSignal | undefined): Promise<void>;
   /** Readable snapshots of the subject under the writing key; each costs one read. */

@@ -139,6 +139,7 @@ export class PackReader implements ChunkSource {
   }
 
   async #locate(ids: Uint8Array, signal: AbortSignal | undefined, onDamage: ReadOptions['onDamage']): Promise<PlannedChunk[]> {
+    await this.#index.ready(signal);
     const planned: PlannedChunk[] = [];
     let refreshed = false;
     for (let want = 0; want * 32 < ids.length; want++) {

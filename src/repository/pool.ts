@@ -2,6 +2,7 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { throwIfAborted } from '../base/abort.ts';
 import { Fault } from '../base/faults.ts';
 import type { SinkCounters } from './chunk-sink.ts';
+import type { TableView } from './chunk-table.ts';
 import type { KeyRing } from './keys.ts';
 import type { Task } from './task.ts';
 import { decodeFault, type FromWorker, type ToWorker, type WorkerSetup } from './wire.ts';
@@ -12,12 +13,15 @@ export interface PoolOptions {
   readonly threads: number;
   readonly projectId: string;
   readonly keys: KeyRing;
-  readonly generations: readonly SharedArrayBuffer[];
+  /** What the workers look chunks up in, at the time they are started. */
+  readonly view: TableView;
   readonly packNumbers: Int32Array;
   /** Called before a task is handed out. */
   beforeTask(): void;
   /** Stores a finished pack; never rejects. Tells whether the buffer may be used again. */
   storePack(pack: PackMessage): Promise<'emptied' | 'lost'>;
+  /** A thread has died, and the pool with it. */
+  onDeath(fault: Fault): void;
 }
 
 export interface PoolRunOptions {
@@ -48,7 +52,7 @@ interface Thread {
 }
 
 /** What the rest of the repository uses of a pool. */
-export type TaskPool = Pick<Pool, 'run' | 'flush' | 'grow' | 'trim' | 'close'>;
+export type TaskPool = Pick<Pool, 'run' | 'flush' | 'show' | 'trim' | 'close'>;
 
 /** One that runs and one that waits, so that a thread never idles while an answer travels. */
 const jobsPerThread = 2;
@@ -61,6 +65,7 @@ export class Pool {
   readonly #options: PoolOptions;
   readonly #threads: Thread[];
   readonly #waiting: Job[] = [];
+  readonly #views = new Map<number, { missing: number; readonly resolve: () => void }>();
   #nextId = 0;
   #broken: Fault | undefined;
 
@@ -96,9 +101,14 @@ export class Pool {
     });
   }
 
-  /** Tells every thread of a new part of the chunk table; it is there for each task handed out after. */
-  grow(generation: SharedArrayBuffer): void {
-    for (const { worker } of this.#threads) post(worker, { type: 'grow', generation });
+  /** Has every thread look chunks up in this view, in each task handed out from now on; resolves when none uses an older one. */
+  async show(view: TableView): Promise<void> {
+    if (this.#broken) return;
+    const id = this.#nextId++;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#views.set(id, { missing: this.#threads.length, resolve });
+    for (const { worker } of this.#threads) post(worker, { type: 'view', id, view });
+    await promise;
   }
 
   /** Has every thread give its empty pack buffers back to the system: nothing is being written just now. */
@@ -150,13 +160,13 @@ export class Pool {
   #startThread(): Thread {
     const { port1, port2 } = new MessageChannel();
     port1.unref();
-    const { keys, projectId, generations, packNumbers } = this.#options;
+    const { keys, projectId, view, packNumbers } = this.#options;
     const emptiedCount = new Int32Array(new SharedArrayBuffer(4));
     const setup: WorkerSetup = {
       projectId,
       keys: [...keys.all.values()],
       writingKeyId: keys.writing.id,
-      generations,
+      view,
       packNumbers,
       emptied: port2,
       emptiedCount,
@@ -183,6 +193,7 @@ export class Pool {
         },
       );
       reject(fault);
+      this.#options.onDeath(fault);
       void this.#break(fault);
     });
     return thread;
@@ -193,10 +204,21 @@ export class Pool {
       void this.#storePack(thread, message);
       return;
     }
+    if (message.type === 'seen') {
+      this.#countSeen(message.id);
+      return;
+    }
     const job = this.#settle(thread, message.id);
     if (message.type === 'done') job?.resolve({ output: message.output, counters: message.counters });
     else job?.reject(decodeFault(message.fault));
     this.#handOut();
+  }
+
+  #countSeen(id: number): void {
+    const view = this.#views.get(id);
+    if (view === undefined || --view.missing > 0) return;
+    this.#views.delete(id);
+    view.resolve();
   }
 
   #settle(thread: Thread, id: number): Job | undefined {
@@ -222,6 +244,8 @@ export class Pool {
     this.#broken = fault;
     for (const job of this.#waiting.splice(0)) job.reject(fault);
     await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
+    for (const { resolve } of this.#views.values()) resolve();
+    this.#views.clear();
     for (const { emptied, jobs } of this.#threads) {
       emptied.close();
       for (const job of jobs.values()) job.reject(fault);

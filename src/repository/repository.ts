@@ -1,12 +1,13 @@
+import { join } from 'node:path';
 import { throwIfAborted } from '../base/abort.ts';
 import { systemClock } from '../base/clock.ts';
 import { Fault, isFault } from '../base/faults.ts';
 import { BadPacks } from './bad-packs.ts';
 import { checkRepository, verifySnapshot } from './check.ts';
 import { ChunkIndex } from './chunk-index.ts';
-import type { Repository, RepositoryOptions } from './contract.ts';
+import type { Repository, RepositoryOptions, StoredBytes } from './contract.ts';
 import type { RepositoryCore } from './core.ts';
-import { maxObjectBytes, openObject, sealObject } from './crypto.ts';
+import { deriveKey, maxObjectBytes, openObject, sealObject } from './crypto.ts';
 import { forget, listForgotten, undelete } from './forget.ts';
 import { planGc } from './gc-plan.ts';
 import { runGc } from './gc-run.ts';
@@ -14,9 +15,12 @@ import { GcView } from './gc-view.ts';
 import { rememberInside } from './inside.ts';
 import { openKeyRing } from './keys.ts';
 import { packKey } from './layout.ts';
+import { Lease } from './lease.ts';
 import { decodeDirectory } from './pack-format.ts';
 import { PackReader } from './pack-reader.ts';
 import { Pool, type PoolOptions, type TaskPool } from './pool.ts';
+import { RestingPool } from './resting-pool.ts';
+import { Runs } from './runs.ts';
 import { Session, type SessionHost } from './session.ts';
 import { Snapshots } from './snapshots.ts';
 import { getFile, listTree, readTree } from './tree-contents.ts';
@@ -26,38 +30,75 @@ import { currentStanding, learnTrust, publish, type TrustParts } from './trust.t
 import { getVolume, readVolume } from './volume-reader.ts';
 import { restoreVolume } from './volume-restorer.ts';
 import { writeVolume } from './volume-writer.ts';
+import { WholeSnapshots } from './whole-snapshots.ts';
 
 /** How the worker threads are started: a test may do without any. */
 export type StartPool = (options: PoolOptions) => Promise<TaskPool>;
 
+/** Long enough that a plan with pauses between its resources does not start anew each time. */
+const restAfterMs = 5 * 60 * 1000;
+
 /**
- * Opens the repository of one project in one bank, or makes it. Loads every index object and starts the worker threads, so keep it
- * open while there is work. Close it.
+ * Opens the repository of one project in one bank, or makes it. Reads its keys alone, so open it whenever a snapshot is to be listed or a
+ * document opened. The first call that needs chunks loads what is new of the index and starts the worker threads; after a while without use
+ * they are let go again. Close it.
  * @throws {Fault} `repository.absent`, `repository.wrong_key`, `repository.key_damaged`
  */
 export async function openRepository(options: RepositoryOptions, startPool: StartPool = Pool.start): Promise<Repository> {
-  const { store, projectId, log } = options;
+  const { store, projectId, log, threads } = options;
   const clock = systemClock;
   const keys = await openKeyRing(options);
-  const index = await ChunkIndex.open({ store, projectId, keys, log, threads: options.threads });
+  const cacheFolder = join(options.scratchFolder, keys.writing.id);
+  const cacheKey = deriveKey(keys.writing, 'local cache');
+  const pool: RestingPool = new RestingPool(() =>
+    startPool({
+      threads,
+      projectId,
+      keys,
+      view: index.view,
+      packNumbers: index.packNumbers,
+      beforeTask: () => index.ensureRoom(),
+      storePack: packs.store,
+      onDeath(fault) {
+        death = fault;
+        for (const session of sessions) session.fail(fault);
+      },
+    }),
+  );
+  const runs = new Runs({
+    folder: cacheFolder,
+    key: cacheKey,
+    run: async (task, input, signal) => (await pool.run(task, input, { signal })).output,
+  });
+  const whole = new WholeSnapshots({ path: join(cacheFolder, 'whole-snapshots'), key: cacheKey });
+  const index = new ChunkIndex({ store, projectId, keys, log, threads, runs, whole });
+  index.onView = (shown) => pool.show(shown);
   const view = new GcView({ store, projectId, keys });
   const bad = new BadPacks({ store, projectId, keys, log, index });
   const snapshots = new Snapshots({ store, projectId, keys, log, clock });
   const sessions = new Set<Session>();
   const packs = createPackStorer(options, index, sessions);
-  const { generations, packNumbers } = index;
-  const beforeTask = (): void => index.ensureRoom();
-  const pool = await startPool({
-    threads: options.threads,
-    projectId,
-    keys,
-    generations,
-    packNumbers,
-    beforeTask,
-    storePack: packs.store,
+  /** Of a worker thread: what the threads knew is lost, so they and the table are made anew before the next use. */
+  let death: Fault | undefined;
+  // Not lost: what the bank has is read again, and what it does not name is stored again.
+  const noteUnsaved = (error: unknown): void =>
+    log.warn('What is known of the index could not be kept.', { reason: String(error) });
+  const lease = new Lease({
+    idleMs: options.restAfterMs ?? restAfterMs,
+    isSpent: () => death !== undefined,
+    async rest() {
+      if (death === undefined) {
+        await index.save(undefined);
+        await index.fold(undefined);
+      }
+      await pool.rest();
+      await packs.settle();
+      index.unload();
+      death = undefined;
+    },
+    onFault: noteUnsaved,
+    dispose: () => index.unload(),
   });
-  index.onGrow = (generation) => pool.grow(generation);
-
   const host: Omit<SessionHost, 'publish'> = {
     pool,
     isDurable: (number) => index.isDurable(number),
@@ -70,15 +111,19 @@ export async function openRepository(options: RepositoryOptions, startPool: Star
   };
   const core: RepositoryCore = {
     log,
-    threads: options.threads,
+    threads,
     writingKeyId: keys.writing.id,
     source: new PackReader({ store, index, pool, onBad: (fault) => bad.note(fault) }),
     openSession(sessionOptions) {
       const began = currentStanding(trust);
       const publishing: SessionHost = {
         ...host,
-        publish: (snapshot, figures, signal) =>
-          publish(trust, snapshot, { ...figures, gcGeneration: began.generation }, began, signal),
+        async publish(snapshot, figures, signal) {
+          const published = await publish(trust, snapshot, { ...figures, gcGeneration: began.generation }, began, signal);
+          const stands = snapshot.kind === 'volume' && index.distrustCount === began.distrustCount;
+          if (stands) await index.addWhole(published.record.id);
+          return published;
+        },
       };
       const session = new Session(publishing, sessionOptions);
       sessions.add(session);
@@ -95,53 +140,58 @@ export async function openRepository(options: RepositoryOptions, startPool: Star
     },
     findParent: (subject, signal) => snapshots.findNewest(subject, signal),
     getSnapshot: (id, signal) => snapshots.get(id, signal),
+    isWhole: (id) => index.isWhole(id),
   };
   const trust: TrustParts = { core, store, index, view, bad, snapshots };
   const parts = { ...options, core, index, snapshots, bad };
 
+  const use = <T>({ signal }: { readonly signal?: AbortSignal | undefined }, work: () => Promise<T>): Promise<T> =>
+    lease.hold(async () => {
+      throwIfAborted(signal);
+      return work();
+    });
+  const held = (bytes: StoredBytes): StoredBytes => ({
+    ...bytes,
+    read(range, transfer) {
+      const pieces = bytes.read(range, transfer); // says at once what is wrong with the range
+      return lease.stream(() => pieces);
+    },
+  });
+
   const repository: Repository = {
-    async writeVolume(input, writeOptions) {
-      throwIfAborted(writeOptions.signal);
-      await learnTrust(trust, writeOptions.signal); // what others have stored since need not be stored again
-      return writeVolume(core, clock, input, writeOptions);
-    },
-    async writeTree(input, writeOptions) {
-      throwIfAborted(writeOptions.signal);
-      await learnTrust(trust, writeOptions.signal);
-      return writeTree(core, input, writeOptions, clock);
-    },
-    async restoreVolume(id, target, transfer) {
-      throwIfAborted(transfer.signal);
-      return restoreVolume(core, await snapshots.get(id, transfer.signal), target, transfer);
-    },
-    async restoreTree(id, target, transfer) {
-      throwIfAborted(transfer.signal);
-      return restoreTree(core, await snapshots.get(id, transfer.signal), target, transfer);
-    },
-    async readVolume(id, offset, length, transfer) {
-      throwIfAborted(transfer.signal);
-      return readVolume(core, await snapshots.get(id, transfer.signal), offset, length, transfer);
-    },
-    async getVolume(id, transfer) {
-      return getVolume(core, await snapshots.get(id, transfer.signal));
-    },
-    async listTree(id, query, transfer) {
-      return listTree(core.source, await snapshots.get(id, transfer.signal), query, transfer);
-    },
-    async getFile(id, path, transfer) {
-      return getFile(core.source, await snapshots.get(id, transfer.signal), path, transfer);
-    },
-    async *readTree(id, folder, transfer) {
-      yield* readTree(core.source, await snapshots.get(id, transfer.signal), folder, transfer);
-    },
-    verifySnapshot: (id, percent, transfer) => verifySnapshot(parts, id, percent, transfer),
+    writeVolume: (input, writeOptions) =>
+      use(writeOptions, async () => {
+        await learnTrust(trust, writeOptions.signal); // what others have stored since need not be stored again
+        return writeVolume(core, clock, input, writeOptions);
+      }),
+    writeTree: (input, writeOptions) =>
+      use(writeOptions, async () => {
+        await learnTrust(trust, writeOptions.signal);
+        return writeTree(core, input, writeOptions, clock);
+      }),
+    restoreVolume: (id, target, transfer) =>
+      use(transfer, async () => restoreVolume(core, await snapshots.get(id, transfer.signal), target, transfer)),
+    restoreTree: (id, target, transfer) =>
+      use(transfer, async () => restoreTree(core, await snapshots.get(id, transfer.signal), target, transfer)),
+    readVolume: (id, offset, length, transfer) =>
+      use(transfer, async () => readVolume(core, await snapshots.get(id, transfer.signal), offset, length, transfer)),
+    getVolume: (id, transfer) => use(transfer, async () => held(getVolume(core, await snapshots.get(id, transfer.signal)))),
+    listTree: (id, query, transfer) =>
+      use(transfer, async () => listTree(core.source, await snapshots.get(id, transfer.signal), query, transfer)),
+    getFile: (id, path, transfer) =>
+      use(transfer, async () => held(await getFile(core.source, await snapshots.get(id, transfer.signal), path, transfer))),
+    readTree: (id, folder, transfer) =>
+      lease.stream(async function* () {
+        yield* readTree(core.source, await snapshots.get(id, transfer.signal), folder, transfer);
+      }),
+    verifySnapshot: (id, percent, transfer) => use(transfer, () => verifySnapshot(parts, id, percent, transfer)),
     forget: (id) => forget(trust, id),
-    undelete: (id) => undelete(trust, id, undefined),
+    undelete: (id) => use({}, () => undelete(trust, id, undefined)),
     listForgotten: () => listForgotten(trust),
-    planGc: (gcOptions) => planGc(trust, gcOptions),
-    runGc: (plan, transfer) => runGc({ ...trust, projectId, keys }, plan, transfer),
+    planGc: (gcOptions) => use(gcOptions, () => planGc(trust, gcOptions)),
+    runGc: (plan, transfer) => use(transfer, () => runGc({ ...trust, projectId, keys }, plan, transfer)),
     listSnapshots: () => snapshots.list(),
-    check: (percent, transfer) => checkRepository(parts, percent, transfer),
+    check: (percent, transfer) => use(transfer, () => checkRepository(parts, percent, transfer)),
     sealDocument: (kind, name, plain) => sealObject(keys.writing, projectId, `document:${kind}`, name, plain),
     openDocument(kind, name, sealed) {
       const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
@@ -159,15 +209,18 @@ export async function openRepository(options: RepositoryOptions, startPool: Star
       );
     },
     async close() {
+      if (lease.isIdle && death === undefined) await index.fold(undefined).catch(noteUnsaved);
       for (const session of sessions) session.fail(new Fault('cancelled', 'repository.closed', 'The repository was closed.'));
       packs.abort();
       await pool.close();
       await packs.settle();
       await bad.settle();
+      await lease.close();
     },
   };
   return rememberInside(repository, {
     core,
+    hold: (work) => lease.hold(work),
     refresh: (signal) => learnTrust(trust, signal),
     newestFirst: (subject, signal) => snapshots.newestFirst(subject, signal),
   });

@@ -30,6 +30,8 @@ export interface WorkerContext {
    * @throws {Fault} `repository.pack_damaged` (corrupt)
    */
   openPack(packId: string, bytes: Uint8Array): number;
+  /** What a sealed index object says; undefined when it does not open. */
+  openIndex(id: string, bytes: Uint8Array): Buffer | undefined;
   /** Throws the fault `base.cancelled` when the signal given to `run` has fired. */
   throwIfAborted(): void;
   /** The buffer is moved to the main thread with the output instead of being copied. */

@@ -6,7 +6,7 @@ import type { BlockBatch } from './chunk-source.ts';
 import { fileFault } from './file-faults.ts';
 import { loadPosix } from './posix.ts';
 import type { AnyTask, Task, WorkerContext } from './task.ts';
-import { slotBytes } from './volume-map.ts';
+import { slotBytes, slotId, slotsPerLeaf } from './volume-map.ts';
 
 /** A volume is worked on in pieces of 4 MiB: long enough that messages cost nothing, short enough to cancel between two. */
 export const segmentBytes = 4 * MiB;
@@ -94,6 +94,19 @@ export const storeMap: Task<{ readonly plain: Uint8Array }, Uint8Array> = {
   run: ({ plain }, context) => context.sink.storeMap(plain),
 };
 
+/** Whether every chunk that the slots of a leaf name is there. */
+export const areStored: Task<{ readonly slots: Uint8Array }, boolean> = {
+  name: 'volume.are_stored',
+  run({ slots }, context) {
+    const leaf = Buffer.from(slots.buffer, slots.byteOffset, slots.byteLength);
+    for (let slot = 0; slot < slotsPerLeaf; slot++) {
+      const id = slotId(leaf, slot);
+      if (id && !context.sink.has(id)) return false;
+    }
+    return true;
+  },
+};
+
 /** The keyed hash of the bytes, as a chunk of them would be called. */
 export const identify: Task<{ readonly plain: Uint8Array; readonly keyId: string }, Uint8Array> = {
   name: 'volume.identify',
@@ -142,7 +155,7 @@ export const clearSegment: Task<
   },
 };
 
-export const volumeTasks: readonly AnyTask[] = [readSegment, storeMap, identify, placeChunks, clearSegment];
+export const volumeTasks: readonly AnyTask[] = [readSegment, storeMap, areStored, identify, placeChunks, clearSegment];
 
 function readFully(fd: number, bytes: Uint8Array, offset: number, name: string): void {
   for (let done = 0; done < bytes.length; ) {

@@ -3,7 +3,6 @@ import type { Clock } from '../base/clock.ts';
 import { isFault } from '../base/faults.ts';
 import { abortableItems } from './abortable.ts';
 import type { Level } from './chunk-sink.ts';
-import type { ChunkSource } from './chunk-source.ts';
 import type { Extent, SnapshotSummary, VolumeInput, VolumeReader, WriteOptions } from './contract.ts';
 import type { RepositoryCore, WriteSession } from './core.ts';
 import { eachLimited } from './each-limited.ts';
@@ -21,8 +20,6 @@ import {
   leafSpanBytes,
   slotBytes,
   slotCountOf,
-  slotId,
-  slotsPerLeaf,
 } from './volume-map.ts';
 import { findParentVolume, type ParentVolume, planReuse, type Reuse, touchedRuns } from './volume-reuse.ts';
 import {
@@ -36,7 +33,7 @@ import {
   type ZeroTest,
 } from './volume-segments.ts';
 import { identifySource, openVolume } from './volume-source.ts';
-import { identify, readSegment, segmentBytes, storeMap } from './volume-tasks.ts';
+import { areStored, identify, readSegment, segmentBytes, storeMap } from './volume-tasks.ts';
 
 const idBytes = 32;
 
@@ -142,12 +139,26 @@ class VolumeWrite implements SegmentedVolume {
   /** Everything that has to be read, in ascending order; what the parent has is taken over on the way. */
   async *segments(reuse: Reuse | undefined, isZero: ZeroTest | undefined): AsyncGenerator<Segment> {
     const touched = reuse && touchedRuns(reuse.changed, this.sizeBytes);
+    // Then a leaf that nothing touches need not even be looked at, and the maps that are read are as many as there are changes.
+    const isWhole = reuse !== undefined && this.#core.isWhole(reuse.parent.record.id);
     for (let first = 0; first < this.#leafIds.length; first += leavesPerWindow) {
-      const end = Math.min(first + leavesPerWindow, this.#leafIds.length);
-      const known = reuse ? await this.#parentLeaves(reuse.parent, first, end) : new Map<number, LeafSlots>();
-      for (let number = first; number < end; number++) {
+      const numbers = [...range(first, Math.min(first + leavesPerWindow, this.#leafIds.length))];
+      const same = new Set(numbers.filter((number) => reuse && !touched?.has(number) && this.#isSame(reuse, number)));
+      const known = reuse
+        ? await this.#parentLeaves(
+            reuse.parent,
+            numbers.filter((number) => !isWhole || !same.has(number)),
+            isWhole,
+          )
+        : new Map<number, LeafSlots>();
+      for (const number of numbers) {
         const base = number * leafSpanBytes;
         const bytes = Math.min(leafSpanBytes, this.sizeBytes - base);
+        if (same.has(number) && (isWhole || known.has(number))) {
+          this.#leafIds[number] = reuse?.parent.leaves[number];
+          this.#session.countReused(bytes);
+          continue;
+        }
         // Asked once a leaf, so that a terabyte of hole is passed over in no time; each segment asks again.
         if (isZero && !known.has(number) && (await isZero(base, bytes))) this.#session.countReused(bytes);
         else {
@@ -158,6 +169,12 @@ class VolumeWrite implements SegmentedVolume {
         }
       }
     }
+  }
+
+  /** Whether the leaf is the parent's to the last slot where nothing has touched it. */
+  #isSame({ parent, verify }: Reuse, number: number): boolean {
+    const { leaves, record } = parent;
+    return !verify && number < leaves.length && slotCountOf(record.sizeBytes, number) === slotCountOf(this.sizeBytes, number);
   }
 
   async *#leafSegments(
@@ -184,20 +201,25 @@ class VolumeWrite implements SegmentedVolume {
    * The slots of those leaves that can be taken over. One of which the bank has lost a chunk (a lost index, a damaged pack) is
    * left out, so that it is read in full: that is how it heals.
    */
-  async #parentLeaves({ record, leaves }: ParentVolume, first: number, end: number): Promise<Map<number, LeafSlots>> {
-    const { source, log } = this.#core;
+  async #parentLeaves(
+    { record, leaves }: ParentVolume,
+    wanted: readonly number[],
+    isWhole: boolean,
+  ): Promise<Map<number, LeafSlots>> {
+    const { source, log, threads } = this.#core;
+    const { signal } = this.#session;
     const known = new Map<number, LeafSlots>();
-    const numbers = [...range(first, Math.min(end, leaves.length))];
+    const numbers = wanted.filter((number) => number < leaves.length);
     for (const number of numbers) if (leaves[number] === undefined) known.set(number, emptySlots());
     const stored = numbers.flatMap((number) => {
       const id = leaves[number];
       return id !== undefined && source.has(id) ? [{ number, id }] : [];
     });
     try {
-      const plains = await source.fetch(Buffer.concat(stored.map(({ id }) => id)), { signal: this.#session.signal });
-      stored.forEach(({ number }, at) => {
+      const plains = await source.fetch(Buffer.concat(stored.map(({ id }) => id)), { signal });
+      await eachLimited(stored.entries(), threads * 2, async ([at, { number }]) => {
         const slots = decodeLeaf(plains[at] ?? Buffer.alloc(0), slotCountOf(record.sizeBytes, number), record.id);
-        if (isStored(slots, source)) known.set(number, slots);
+        if (isWhole || (await this.#core.run(areStored, { slots }, { signal }))) known.set(number, slots);
       });
     } catch (error) {
       if (!isFault(error) || error.kind !== 'corrupt') throw error;
@@ -251,14 +273,6 @@ class VolumeWrite implements SegmentedVolume {
       root: encodeRoot({ leaves: this.#leafIds }),
     });
   }
-}
-
-export function isStored(slots: LeafSlots, source: ChunkSource): boolean {
-  for (let slot = 0; slot < slotsPerLeaf; slot++) {
-    const id = slotId(slots, slot);
-    if (id && !source.has(id)) return false;
-  }
-  return true;
 }
 
 function* range(from: number, end: number): Generator<number> {

@@ -1,5 +1,6 @@
 import { Fault, type FaultDetails, type FaultKind, type Retry, toFault } from '../base/faults.ts';
 import type { SinkCounters } from './chunk-sink.ts';
+import type { TableView } from './chunk-table.ts';
 import type { FinishedPack } from './pack-format.ts';
 
 /** What a worker thread is started with. */
@@ -7,7 +8,7 @@ export interface WorkerSetup {
   readonly projectId: string;
   readonly keys: readonly { readonly id: string; readonly secret: Uint8Array }[];
   readonly writingKeyId: string;
-  readonly generations: readonly SharedArrayBuffer[];
+  readonly view: TableView;
   /** One number: the next free pack number of the process. */
   readonly packNumbers: Int32Array;
   /** Where emptied pack buffers come back. */
@@ -21,11 +22,12 @@ export type ToWorker =
   | { readonly type: 'task'; readonly id: number; readonly name: string; readonly input: unknown; readonly cancel: Int32Array }
   | { readonly type: 'flush'; readonly id: number; readonly cancel: Int32Array }
   | { readonly type: 'trim' }
-  | { readonly type: 'grow'; readonly generation: SharedArrayBuffer };
+  | { readonly type: 'view'; readonly id: number; readonly view: TableView };
 
 /** Worker → main thread. */
 export type FromWorker =
   | { readonly type: 'ready' }
+  | { readonly type: 'seen'; readonly id: number }
   | { readonly type: 'done'; readonly id: number; readonly output: unknown; readonly counters: SinkCounters }
   | { readonly type: 'failed'; readonly id: number; readonly fault: WireFault }
   | ({ readonly type: 'pack'; readonly number: number } & FinishedPack);

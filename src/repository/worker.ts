@@ -2,7 +2,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { Fault } from '../base/faults.ts';
 import type { BlockBatch } from './chunk-source.ts';
 import { ChunkTable } from './chunk-table.ts';
-import { deriveKey, type RootKey } from './crypto.ts';
+import { deriveKey, openObject, type RootKey } from './crypto.ts';
 import { type KeyedHash, openKeyedHash } from './keyed-hash.ts';
 import { openBatch, openPack } from './open-batch.ts';
 import { type FinishedPack, maxPackBytes } from './pack-format.ts';
@@ -27,7 +27,7 @@ const writingHash = hashes.get(setup.writingKeyId);
 if (writingRoot === undefined || writingHash === undefined)
   throw new Fault('internal', 'repository.no_writing_key', 'The writing key is not among the keys.');
 
-const table = new ChunkTable(setup.generations);
+const table = new ChunkTable(setup.view);
 const byName = new Map(tasks.map((task) => [task.name, task]));
 let cancel: Int32Array = new Int32Array(1);
 let transfers: ArrayBuffer[] = [];
@@ -49,13 +49,16 @@ const context: WorkerContext = {
   identify: (plain, keyId) => getHash(keyId).digest(plain),
   openBatch: (batch: BlockBatch, visit) => openBatch(batch, openKeys, visit),
   openPack: (packId, bytes) => openPack(packId, bytes, openKeys),
+  openIndex: (id, bytes) =>
+    openObject(roots, setup.projectId, 'index', id, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))?.plain,
   throwIfAborted,
   transfer: (buffer) => void transfers.push(buffer),
 };
 
 port.on('message', (message: ToWorker) => {
-  if (message.type === 'grow') {
-    table.addGeneration(message.generation);
+  if (message.type === 'view') {
+    table.show(message.view);
+    send({ type: 'seen', id: message.id }, []);
     return;
   }
   if (message.type === 'trim') {

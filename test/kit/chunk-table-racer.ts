@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
-import { ChunkTable } from '../../src/repository/chunk-table.ts';
+import { ChunkTable, type TableView } from '../../src/repository/chunk-table.ts';
 
 /** A thread that claims the same chunks as its rivals, releases some, and says which ones it was given and placed. */
-const { generations, count, pack } = workerData as { generations: SharedArrayBuffer[]; count: number; pack: number };
-const table = new ChunkTable(generations);
+const { view, count, pack } = workerData as { view: TableView; count: number; pack: number };
+const table = new ChunkTable(view);
 const won: number[] = [];
 for (let n = 0; n < count; n++) {
   const claim = table.claim(createHash('sha256').update(String(n)).digest());

@@ -56,6 +56,7 @@ export function createInlineCore(): InlineCore {
     openPack: () => {
       throw new Fault('internal', 'repository.tree_defect', 'Trees do not open packs.');
     },
+    openIndex: () => undefined,
     throwIfAborted: () => throwIfAborted(signal),
     transfer: () => undefined,
   });
@@ -97,6 +98,7 @@ export function createInlineCore(): InlineCore {
       if (found === undefined) throw new Fault('not-found', 'repository.snapshot_absent', id);
       return found;
     },
+    isWhole: () => false,
     openSession({ signal }): WriteSession {
       return {
         signal: signal ?? new AbortController().signal,

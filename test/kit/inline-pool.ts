@@ -1,7 +1,7 @@
 import { throwIfAborted } from '../../src/base/abort.ts';
 import { Fault } from '../../src/base/faults.ts';
 import { ChunkTable } from '../../src/repository/chunk-table.ts';
-import { deriveKey } from '../../src/repository/crypto.ts';
+import { deriveKey, openObject } from '../../src/repository/crypto.ts';
 import { openKeyedHash } from '../../src/repository/keyed-hash.ts';
 import { openBatch, openPack } from '../../src/repository/open-batch.ts';
 import { type FinishedPack, maxPackBytes } from '../../src/repository/pack-format.ts';
@@ -17,7 +17,7 @@ const byName = new Map(tasks.map((task) => [task.name, task]));
  */
 export const startInlinePool: StartPool = async (options) => {
   const { projectId, keys, packNumbers } = options;
-  const table = new ChunkTable(options.generations);
+  const table = new ChunkTable(options.view);
   const hashes = new Map(
     await Promise.all(
       [...keys.all.values()].map(async (root) => [root.id, await openKeyedHash(deriveKey(root, 'chunk id'))] as const),
@@ -51,6 +51,7 @@ export const startInlinePool: StartPool = async (options) => {
     identify: (plain, keyId) => getHash(keyId).digest(plain),
     openBatch: (...args) => openBatch(args[0], openKeys, ...(args.slice(1) as [(typeof args)[1]])),
     openPack: (packId, bytes) => openPack(packId, bytes, openKeys),
+    openIndex: (id, bytes) => openObject(keys.all, projectId, 'index', id, Buffer.from(bytes))?.plain,
     throwIfAborted: () => throwIfAborted(signal),
     transfer: () => undefined,
   });
@@ -71,7 +72,7 @@ export const startInlinePool: StartPool = async (options) => {
         sink.flush();
         return [sink.takeCounters()];
       }),
-    grow: (generation) => table.addGeneration(generation),
+    show: async (view) => table.show(view),
     trim: () => undefined,
     async close() {
       isClosed = true;
