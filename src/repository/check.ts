@@ -15,8 +15,9 @@ import { proveChunks, provePack } from './read-tasks.ts';
 import type { SnapshotRecord } from './snapshot-record.ts';
 import type { Snapshots } from './snapshots.ts';
 import { listTreeChunks } from './tree-chunks.ts';
+import { readLeaves } from './volume-leaves.ts';
 import { decodeRoot, slotId, slotsPerLeaf } from './volume-map.ts';
-import { countProgress, readLeaves } from './volume-restorer.ts';
+import { countProgress } from './volume-read-back.ts';
 
 export interface CheckParts {
   readonly core: RepositoryCore;

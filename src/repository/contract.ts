@@ -47,6 +47,17 @@ export interface CopyOptions {
 export interface TransferOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
+  /** A restore goes on over damage: what cannot be had reads as zeros and is listed under `damaged`. Others ignore it. */
+  readonly salvage?: boolean;
+}
+
+/** What a restore could not have from the bank. */
+export interface DamagedRange {
+  /** Relative to the tree; empty for a volume. */
+  readonly path: string;
+  readonly offset: number;
+  readonly length: number;
+  readonly reason: string;
 }
 
 export interface Progress {
@@ -104,9 +115,12 @@ export interface SnapshotSummary {
 
 export interface RestoreSummary {
   readonly sizeBytes: number;
+  /** Of the target as it was read back; the snapshot's own, unless `damaged` lists something. */
   readonly digest: string;
   readonly files: number;
   readonly warnings: readonly string[];
+  /** Empty unless `salvage` was asked for and needed. */
+  readonly damaged: readonly DamagedRange[];
 }
 
 /** What a folder holds, one page at a time. Paths are bytes relative to the root, `/` between their parts, empty for the root itself. */

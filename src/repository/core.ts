@@ -1,3 +1,4 @@
+import type { Fault } from '../base/faults.ts';
 import type { Log } from '../base/log.ts';
 import type { ChunkSource } from './chunk-source.ts';
 import type { Progress } from './contract.ts';
@@ -14,6 +15,8 @@ export interface RepositoryCore {
   /** The root key that new chunks get their ids from. */
   readonly writingKeyId: string;
   readonly source: ChunkSource;
+  /** Takes note of a damaged pack that a fault names: nobody relies on it any more. Any other fault is passed over. */
+  noteDamage(fault: Fault): void;
   openSession(options: SessionOptions): WriteSession;
   /** Runs a task that stores nothing: restore, read back, compare. Settles with `base.cancelled` soon after the signal fires. */
   run<Input, Output>(task: Task<Input, Output>, input: Input, options: RunOptions): Promise<Output>;

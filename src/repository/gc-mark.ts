@@ -7,8 +7,8 @@ import { splitIds } from './tree-content.ts';
 import { readBody, readRuns } from './tree-node.ts';
 import { readSegments, segmentIds } from './tree-reader.ts';
 import { SegmentReader } from './tree-segments.ts';
+import { readLeaves } from './volume-leaves.ts';
 import { decodeRoot, slotId, slotsPerLeaf } from './volume-map.ts';
-import { readLeaves } from './volume-restorer.ts';
 
 export interface MarkParts {
   readonly core: RepositoryCore;

@@ -1,8 +1,8 @@
 import type { RepositoryCore } from './core.ts';
 import type { SnapshotRecord } from './snapshot-record.ts';
 import { listTreeChunks } from './tree-chunks.ts';
+import { readLeaves } from './volume-leaves.ts';
 import { decodeRoot, slotId, slotsPerLeaf } from './volume-map.ts';
-import { readLeaves } from './volume-restorer.ts';
 
 /**
  * Every chunk that the snapshot stands on: maps and content, some more than once. Reads the maps.

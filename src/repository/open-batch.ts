@@ -12,33 +12,58 @@ export interface OpenKeys {
   readonly projectId: string;
 }
 
-/** Opens every block of the batch, checks every chunk against its id, and shows it; uses the batch up. Runs in a worker. */
+/** A piece of a pack that does not hold what an index says; plain data, for the way between threads. */
+export interface BadPiece {
+  readonly packId: string;
+  readonly what: string;
+  /** Positions in the list that `ChunkSource.batches` was given. */
+  readonly wants: readonly number[];
+}
+
+/**
+ * Opens every block of the batch, checks every chunk against its id, and shows it; uses the batch up. Runs in a worker. With `onBad` it goes on
+ * over damage, otherwise the first is thrown.
+ */
 export function openBatch(
   batch: BlockBatch,
   keys: OpenKeys,
   visit: (plain: Uint8Array, wants: Uint32Array, firstWant: number) => void,
+  onBad: (piece: BadPiece) => void = ({ packId, what }) => {
+    throw packDamaged(packId, what);
+  },
 ): void {
-  const root = keys.roots.get(batch.keyId);
-  const hash = keys.hashes.get(batch.keyId);
-  if (root === undefined || hash === undefined) throw packDamaged(batch.packId, `its root key ${batch.keyId} cannot be opened`);
-  const opener = new PackOpener(root, keys.projectId, batch.packId);
-  const { blocks, chunks, ids, wants } = batch;
+  const { packId, keyId, blocks, chunks, ids, wants } = batch;
+  const root = keys.roots.get(keyId);
+  const hash = keys.hashes.get(keyId);
+  const opener = root && new PackOpener(root, keys.projectId, packId);
   const number = (list: Uint32Array, at: number): number => list[at] ?? 0;
+  const wantsOf = (chunk: number): Uint32Array => {
+    const first = number(chunks, chunk * 4 + 2);
+    return wants.subarray(first, first + number(chunks, chunk * 4 + 3));
+  };
   for (let block = 0; block < blocks.length; block += 6) {
     const from = number(blocks, block);
     const offset = number(blocks, block + 1);
-    const sealed = batch.bytes.subarray(from, from + number(blocks, block + 2));
-    const raw = opener.openBlock(sealed, offset, number(blocks, block + 3));
-    if (raw === undefined) throw packDamaged(batch.packId, `the block at byte ${offset} does not open`);
     const first = number(blocks, block + 4);
-    for (let chunk = first; chunk < first + number(blocks, block + 5); chunk++) {
+    const end = first + number(blocks, block + 5);
+    const sealed = batch.bytes.subarray(from, from + number(blocks, block + 2));
+    const raw = opener?.openBlock(sealed, offset, number(blocks, block + 3));
+    if (raw === undefined || hash === undefined) {
+      const what = opener ? `the block at byte ${offset} does not open` : `its root key ${keyId} cannot be opened`;
+      onBad({ packId, what, wants: Array.from({ length: end - first }, (_, n) => [...wantsOf(first + n)]).flat() });
+      continue;
+    }
+    for (let chunk = first; chunk < end; chunk++) {
       const at = number(chunks, chunk * 4);
       const plain = raw.subarray(at, at + number(chunks, chunk * 4 + 1));
-      if (!hash.digest(plain).equals(ids.subarray(chunk * 32, chunk * 32 + 32))) {
-        throw packDamaged(batch.packId, `the block at byte ${offset} holds another chunk than its index says`);
-      }
-      const firstWant = number(chunks, chunk * 4 + 2);
-      visit(plain, wants.subarray(firstWant, firstWant + number(chunks, chunk * 4 + 3)), firstWant);
+      if (hash.digest(plain).equals(ids.subarray(chunk * 32, chunk * 32 + 32)))
+        visit(plain, wantsOf(chunk), number(chunks, chunk * 4 + 2));
+      else
+        onBad({
+          packId,
+          what: `the block at byte ${offset} holds another chunk than its index says`,
+          wants: [...wantsOf(chunk)],
+        });
     }
     freeBytes(raw);
   }

@@ -114,6 +114,7 @@ export async function openRepository(options: RepositoryOptions, startPool: Star
     threads,
     writingKeyId: keys.writing.id,
     source: new PackReader({ store, index, pool, onBad: (fault) => bad.note(fault) }),
+    noteDamage: (fault) => bad.note(fault),
     openSession(sessionOptions) {
       const began = currentStanding(trust);
       const publishing: SessionHost = {

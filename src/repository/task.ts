@@ -1,5 +1,6 @@
 import type { ChunkId, ChunkSink } from './chunk-sink.ts';
 import type { BlockBatch } from './chunk-source.ts';
+import type { BadPiece } from './open-batch.ts';
 
 /**
  * A named piece of synchronous work for a worker thread. The main thread passes the task object to `run`, only its name,
@@ -22,9 +23,14 @@ export interface WorkerContext {
   /**
    * Opens the batch block by block and calls `visit` once a chunk, ids checked. `plain` is valid during the call only;
    * `wants` are the positions in the list that `ChunkSource.batches` was given, and stand in `batch.wants` from `firstWant` on.
+   * With `onBad` it goes on over damage.
    * @throws {Fault} `repository.pack_damaged` (corrupt) that names the pack
    */
-  openBatch(batch: BlockBatch, visit: (plain: Uint8Array, wants: Uint32Array, firstWant: number) => void): void;
+  openBatch(
+    batch: BlockBatch,
+    visit: (plain: Uint8Array, wants: Uint32Array, firstWant: number) => void,
+    onBad?: (piece: BadPiece) => void,
+  ): void;
   /**
    * Opens a whole pack by its own directory and checks every chunk in it; returns how many there are.
    * @throws {Fault} `repository.pack_damaged` (corrupt)

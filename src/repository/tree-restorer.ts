@@ -48,7 +48,7 @@ export async function restoreTree(
     await finishFolders(run);
     await core.run(syncFolderTask, partial, { signal: options.signal });
     putInPlace(partial, path);
-    return { sizeBytes: fill.sizeBytes, digest: snapshot.digest, files: fill.files, warnings: warnings.list() };
+    return { sizeBytes: fill.sizeBytes, digest: snapshot.digest, files: fill.files, warnings: warnings.list(), damaged: [] };
   } catch (error) {
     await removePartial(core, partial);
     throw error;

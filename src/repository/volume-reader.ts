@@ -3,8 +3,8 @@ import type { RepositoryCore } from './core.ts';
 import { checkRange, cutRange, streamPieces } from './piece-stream.ts';
 import type { SnapshotRecord } from './snapshot-record.ts';
 import type { Place } from './tree-content.ts';
+import { readLeaves } from './volume-leaves.ts';
 import { decodeRoot, leafSpanBytes, slotBytes, slotCountOf, slotId, type VolumeRoot } from './volume-map.ts';
-import { readLeaves } from './volume-restorer.ts';
 
 /** @throws {Fault} `repository.not_a_volume` (invalid), `repository.snapshot_damaged` (corrupt) */
 export function getVolume(core: RepositoryCore, record: SnapshotRecord): StoredBytes {

@@ -8,29 +8,19 @@ import type { RestoreSummary, TransferOptions } from './contract.ts';
 import type { RepositoryCore } from './core.ts';
 import { eachLimited } from './each-limited.ts';
 import { errnoOf, fileFault } from './file-faults.ts';
+import { placeChunksOf } from './place-chunks.ts';
 import type { SnapshotRecord } from './snapshot-record.ts';
-import {
-  decodeLeaf,
-  decodeRoot,
-  digestInput,
-  digestText,
-  emptySlots,
-  encodeLeaf,
-  type LeafSlots,
-  leafSpanBytes,
-  slotBytes,
-  slotCountOf,
-  slotId,
-} from './volume-map.ts';
+import { readLeaves } from './volume-leaves.ts';
+import { VolumeLoss } from './volume-loss.ts';
+import { decodeRoot, type LeafSlots, leafSpanBytes, slotBytes, slotCountOf, slotId } from './volume-map.ts';
+import { compareVolume, countProgress, type VolumeTarget } from './volume-read-back.ts';
 import { openVolume } from './volume-source.ts';
-import { clearSegment, identify, isHole, placeChunks, readSegment, segmentBytes } from './volume-tasks.ts';
+import { clearSegment, placeChunks, segmentBytes } from './volume-tasks.ts';
 
 /** Leaves that are restored together: 16 GiB of volume, 2 MiB of ids, so that memory does not grow with the volume. */
 const leavesPerWindow = 64;
-const idBytes = 32;
 
-interface Target {
-  readonly path: string;
+interface Target extends VolumeTarget {
   readonly handle: FileHandle;
   /** Holds other bytes than zeros where nothing is written. */
   readonly isDirty: boolean;
@@ -43,12 +33,19 @@ export async function restoreVolume(
   options: TransferOptions,
 ): Promise<RestoreSummary> {
   decodeRoot(record); // not a volume: said before anything is made
-  if (target.overwrite) await restoreInto(core, record, target.path, options);
-  else await restoreBeside(core, record, target.path, options);
-  return { sizeBytes: record.sizeBytes, digest: record.digest, files: 1, warnings: [] };
+  const loss = new VolumeLoss(core, record);
+  if (target.overwrite) await restoreInto(core, record, target.path, loss, options);
+  else await restoreBeside(core, record, target.path, loss, options);
+  return { sizeBytes: record.sizeBytes, digest: await loss.digest(), files: 1, warnings: [], damaged: loss.ranges };
 }
 
-async function restoreInto(core: RepositoryCore, record: SnapshotRecord, path: string, options: TransferOptions): Promise<void> {
+async function restoreInto(
+  core: RepositoryCore,
+  record: SnapshotRecord,
+  path: string,
+  loss: VolumeLoss,
+  options: TransferOptions,
+): Promise<void> {
   const { handle, sizeBytes } = await openVolume(path, 'r+');
   try {
     if (sizeBytes < record.sizeBytes) {
@@ -61,7 +58,7 @@ async function restoreInto(core: RepositoryCore, record: SnapshotRecord, path: s
         },
       );
     }
-    await fill(core, record, { path, handle, isDirty: true }, options);
+    await fill(core, record, { path, fd: handle.fd, handle, isDirty: true }, loss, options);
   } finally {
     await handle.close();
   }
@@ -72,6 +69,7 @@ async function restoreBeside(
   core: RepositoryCore,
   record: SnapshotRecord,
   path: string,
+  loss: VolumeLoss,
   options: TransferOptions,
 ): Promise<void> {
   await refuseExisting(path);
@@ -80,7 +78,7 @@ async function restoreBeside(
   try {
     try {
       await attempt('set the size of', partial, () => handle.truncate(record.sizeBytes));
-      await fill(core, record, { path: partial, handle, isDirty: false }, options);
+      await fill(core, record, { path: partial, fd: handle.fd, handle, isDirty: false }, loss, options);
     } finally {
       await handle.close();
     }
@@ -128,40 +126,35 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-async function fill(core: RepositoryCore, record: SnapshotRecord, target: Target, options: TransferOptions): Promise<void> {
+async function fill(
+  core: RepositoryCore,
+  record: SnapshotRecord,
+  target: Target,
+  loss: VolumeLoss,
+  options: TransferOptions,
+): Promise<void> {
   const { leaves } = decodeRoot(record);
   const progress = countProgress('restore', record.sizeBytes, options);
   for (let first = 0; first < leaves.length; first += leavesPerWindow) {
-    const window = await readLeaves(core, record, first, leaves.slice(first, first + leavesPerWindow), options.signal);
-    await placeWindow(core, record, target, first, window, progress, options);
+    const some = leaves.slice(first, first + leavesPerWindow);
+    const window = options.salvage
+      ? await loss.readLeaves(first, some, options.signal)
+      : await readLeaves(core, record, first, some, options.signal);
+    await placeWindow(core, record, target, first, window, loss, progress, options);
   }
   await attempt('make durable', target.path, () => target.handle.sync());
-  await compare(core, record, target, leaves.length, options);
-}
-
-export async function readLeaves(
-  core: RepositoryCore,
-  record: SnapshotRecord,
-  first: number,
-  leaves: readonly (Buffer | undefined)[],
-  signal: AbortSignal | undefined,
-): Promise<LeafSlots[]> {
-  const stored = leaves.filter((leaf) => leaf !== undefined);
-  const plains = await core.source.fetch(Buffer.concat(stored), { signal });
-  let next = 0;
-  return leaves.map((leaf, at) =>
-    leaf ? decodeLeaf(plains[next++] ?? Buffer.alloc(0), slotCountOf(record.sizeBytes, first + at), record.id) : emptySlots(),
-  );
+  await compareVolume(core, record, target, await loss.digest(), options);
 }
 
 async function placeWindow(
   core: RepositoryCore,
   record: SnapshotRecord,
-  { path, handle, isDirty }: Target,
+  { path, fd, isDirty }: Target,
   first: number,
   window: readonly LeafSlots[],
+  loss: VolumeLoss,
   progress: (bytes: number) => void,
-  { signal }: TransferOptions,
+  { signal, salvage }: TransferOptions,
 ): Promise<void> {
   const ids: Buffer[] = [];
   const offsets: number[] = [];
@@ -182,90 +175,34 @@ async function placeWindow(
       else zeroRuns.push({ offset, length });
     }
   });
-  // Batches hold whole packs: one more than there are threads keeps all of them busy and memory small.
-  await eachLimited(core.source.batches(Buffer.concat(ids), { signal }), core.threads + 1, async (batch) => {
-    const targets = Float64Array.from(batch.wants, (want) => offsets[want] ?? 0);
-    const input = { fd: handle.fd, name: path, batch, offsets: targets };
-    progress(await core.run(placeChunks, input, { signal, transfer: [...batchTransfer(batch), targets.buffer] }));
-  });
+  const lost = await placeChunksOf(
+    core,
+    Buffer.concat(ids),
+    async (batch) => {
+      const targets = Float64Array.from(batch.wants, (want) => offsets[want] ?? 0);
+      const input = { fd, name: path, batch, offsets: targets };
+      const transfer = [...batchTransfer(batch), targets.buffer];
+      const { written, bad } = await core.run(placeChunks, input, { signal, transfer });
+      progress(written);
+      return bad;
+    },
+    { signal, salvage },
+  );
+  for (const { fault, wants } of lost) {
+    for (const want of wants) {
+      const offset = offsets[want] ?? 0;
+      loss.addSlot(offset, fault, window[Math.floor(offset / leafSpanBytes) - first]);
+      zeroRuns.push({ offset, length: Math.min(slotBytes, record.sizeBytes - offset) });
+    }
+  }
+  await loss.settleLeaves(first, window, signal);
   if (!isDirty) progress(zeroRuns.reduce((sum, { length }) => sum + length, 0));
   else {
     await eachLimited(zeroRuns, core.threads * 2, async ({ offset, length }) => {
-      await core.run(clearSegment, { fd: handle.fd, name: path, offset, length }, { signal });
+      await core.run(clearSegment, { fd, name: path, offset, length }, { signal });
       progress(length);
     });
   }
-}
-
-/** Reads the target back and computes the digest from its bytes alone. */
-async function compare(
-  core: RepositoryCore,
-  record: SnapshotRecord,
-  { path, handle }: Target,
-  leaves: number,
-  options: TransferOptions,
-): Promise<void> {
-  const { signal } = options;
-  const { sizeBytes, keyId } = record;
-  const progress = countProgress('verify', sizeBytes, options);
-  const leafIds = new Array<Uint8Array | undefined>(leaves).fill(undefined);
-  const missing = new Map<number, { readonly slots: LeafSlots; bytes: number }>();
-  await eachLimited(segmentsOf(handle.fd, sizeBytes, progress), core.threads * 2, async ({ offset, length }) => {
-    const number = Math.floor(offset / leafSpanBytes);
-    const leaf = missing.get(number) ?? {
-      slots: emptySlots(),
-      bytes: Math.min(leafSpanBytes, sizeBytes - number * leafSpanBytes),
-    };
-    missing.set(number, leaf);
-    const input = { from: { fd: handle.fd, offset, name: path }, length, purpose: { identify: keyId } };
-    const { ids } = await core.run(readSegment, input, { signal });
-    leaf.slots.set(ids, ((offset % leafSpanBytes) / slotBytes) * idBytes);
-    leaf.bytes -= length;
-    progress(length);
-    if (leaf.bytes > 0) return;
-    missing.delete(number);
-    const plain = encodeLeaf(leaf.slots);
-    if (plain) leafIds[number] = await core.run(identify, { plain, keyId }, { signal });
-  });
-  const digest = digestText(await core.run(identify, { plain: digestInput(sizeBytes, leafIds), keyId }, { signal }));
-  if (digest !== record.digest) {
-    throw new Fault(
-      'corrupt',
-      'repository.restore_differs',
-      `${path} was read back and differs from snapshot ${record.id}: ${digest}, not ${record.digest}.`,
-      {
-        help: 'Look at the disk it was written to, and whether something else writes there; then restore again.',
-      },
-    );
-  }
-}
-
-/** Everything but leaves that are one hole: those count as read. */
-function* segmentsOf(
-  fd: number,
-  sizeBytes: number,
-  skipped: (bytes: number) => void,
-): Generator<{ readonly offset: number; readonly length: number }> {
-  for (let base = 0; base < sizeBytes; base += leafSpanBytes) {
-    const end = Math.min(base + leafSpanBytes, sizeBytes);
-    if (isHole(fd, base, end - base)) {
-      skipped(end - base);
-      continue;
-    }
-    for (let offset = base; offset < end; offset += segmentBytes) yield { offset, length: Math.min(segmentBytes, end - offset) };
-  }
-}
-
-export function countProgress(
-  phase: 'restore' | 'verify',
-  totalBytes: number,
-  { onProgress }: TransferOptions,
-): (bytes: number) => void {
-  let doneBytes = 0;
-  return (bytes) => {
-    doneBytes += bytes;
-    onProgress?.({ phase, doneBytes, totalBytes, storedBytes: 0, reusedBytes: 0 });
-  };
 }
 
 async function attempt<T>(verb: string, path: string, call: () => Promise<T>): Promise<T> {

@@ -4,6 +4,7 @@ import { Fault } from '../base/faults.ts';
 import type { Level } from './chunk-sink.ts';
 import type { BlockBatch } from './chunk-source.ts';
 import { fileFault } from './file-faults.ts';
+import type { BadPiece } from './open-batch.ts';
 import { loadPosix } from './posix.ts';
 import type { AnyTask, Task, WorkerContext } from './task.ts';
 import { slotBytes, slotId, slotsPerLeaf } from './volume-map.ts';
@@ -121,19 +122,27 @@ export interface PlaceInput {
   readonly offsets: Float64Array<ArrayBuffer>;
 }
 
-/** Writes the chunks of a batch to every place that wants them; returns the bytes written. */
-export const placeChunks: Task<PlaceInput, number> = {
+export interface PlaceOutput {
+  readonly written: number;
+  /** What could not be opened, and is not written. */
+  readonly bad: readonly BadPiece[];
+}
+
+/** Writes the chunks of a batch to every place that wants them. */
+export const placeChunks: Task<PlaceInput, PlaceOutput> = {
   name: 'volume.place_chunks',
   run({ fd, name, batch, offsets }, context) {
     let written = 0;
-    context.openBatch(batch, (plain, wants, firstWant) => {
+    const bad: BadPiece[] = [];
+    const write = (plain: Uint8Array, wants: Uint32Array, firstWant: number): void => {
       context.throwIfAborted();
       for (let n = 0; n < wants.length; n++) {
         writeFully(fd, plain, offsets[firstWant + n] ?? 0, name);
         written += plain.length;
       }
-    });
-    return written;
+    };
+    context.openBatch(batch, write, (piece) => bad.push(piece));
+    return { written, bad };
   },
 };
 

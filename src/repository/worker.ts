@@ -1,6 +1,5 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { Fault } from '../base/faults.ts';
-import type { BlockBatch } from './chunk-source.ts';
 import { ChunkTable } from './chunk-table.ts';
 import { deriveKey, openObject, type RootKey } from './crypto.ts';
 import { type KeyedHash, openKeyedHash } from './keyed-hash.ts';
@@ -47,7 +46,7 @@ const openKeys = { roots, hashes, projectId: setup.projectId };
 const context: WorkerContext = {
   sink,
   identify: (plain, keyId) => getHash(keyId).digest(plain),
-  openBatch: (batch: BlockBatch, visit) => openBatch(batch, openKeys, visit),
+  openBatch: (batch, visit, onBad) => openBatch(batch, openKeys, visit, onBad),
   openPack: (packId, bytes) => openPack(packId, bytes, openKeys),
   openIndex: (id, bytes) =>
     openObject(roots, setup.projectId, 'index', id, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))?.plain,

@@ -92,6 +92,7 @@ export function createInlineCore(): InlineCore {
     beforeTask: () => undefined,
     beforeStore: () => undefined,
     run: (task, input, { signal }) => run(task, input, signal),
+    noteDamage: () => undefined,
     findParent: async (subject) => snapshots.findLast((snapshot) => snapshot.subject === subject),
     getSnapshot: async (id) => {
       const found = snapshots.find((snapshot) => snapshot.id === id);

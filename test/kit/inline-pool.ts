@@ -49,7 +49,7 @@ export const startInlinePool: StartPool = async (options) => {
   const contextOf = (signal: AbortSignal | undefined): WorkerContext => ({
     sink,
     identify: (plain, keyId) => getHash(keyId).digest(plain),
-    openBatch: (...args) => openBatch(args[0], openKeys, ...(args.slice(1) as [(typeof args)[1]])),
+    openBatch: (batch, visit, onBad) => openBatch(batch, openKeys, visit, onBad),
     openPack: (packId, bytes) => openPack(packId, bytes, openKeys),
     openIndex: (id, bytes) => openObject(keys.all, projectId, 'index', id, Buffer.from(bytes))?.plain,
     throwIfAborted: () => throwIfAborted(signal),

@@ -186,13 +186,13 @@ class Runner {
     } else if (step.do === 'forget') {
       const [id, bytes] = [...published][step.which % Math.max(1, published.size)] ?? [];
       if (id === undefined || bytes === undefined) return;
-      published.delete(id);
-      forgotten.set(id, bytes);
+      published.delete(id); // promised no more, whatever becomes of it
       await repository.forget(id);
+      forgotten.set(id, bytes);
     } else if (step.do === 'undelete') {
       const [id, bytes] = [...forgotten][step.which % Math.max(1, forgotten.size)] ?? [];
       if (id === undefined || bytes === undefined) return;
-      forgotten.delete(id); // whoever forgets it meanwhile races with us by himself
+      forgotten.delete(id);
       await repository.undelete(id);
       published.set(id, bytes);
     } else if (step.do === 'collect') {
