@@ -2,7 +2,7 @@
 
 export { throwIfAborted } from '../base/abort.ts';
 export { canonicalJson, type Json } from '../base/canonical-json.ts';
-export { isoTime, systemClock } from '../base/clock.ts';
+export { isoTime, sleep, systemClock } from '../base/clock.ts';
 export { Fault, type FaultKind, faultText, isFault, toFault } from '../base/faults.ts';
 export { canonicalUuid, isUuidLike, newId, uuidV5 } from '../base/ids.ts';
 export type { Log } from '../base/log.ts';

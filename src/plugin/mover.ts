@@ -3,7 +3,7 @@
  * never meets the repository behind it.
  */
 export interface Mover {
-  /** Writes the bytes of an image file, a block device or a stream. */
+  /** Writes the bytes of an image file, a block device, a reader or a stream. */
   writeVolume(source: VolumeSource): Promise<Written>;
   /** Writes a directory with everything the file system tells of it. */
   writeTree(source: TreeSource): Promise<Written>;
@@ -21,10 +21,27 @@ export type VolumeSource =
   | {
       /** Image file or block device. */
       readonly path: string;
-      /** Changed extents since the snapshot `since`; bytes outside them are taken from it without being read. */
-      readonly changed?: { readonly since: string; readonly extents: readonly Extent[] };
+      readonly changed?: ChangedBlocks;
     }
+  | { readonly reader: VolumeReader; readonly changed?: ChangedBlocks }
   | { readonly stream: AsyncIterable<Uint8Array>; readonly sizeBytes: number };
+
+/** Bytes outside the extents are taken from the snapshot `since` without being read; without that one: not-found `repository.snapshot_absent`. */
+export interface ChangedBlocks {
+  readonly since: string;
+  readonly extents: readonly Extent[];
+  /** Read everything all the same, and compare. What differs outside the extents is the fault `mover.changed_blocks_lied` (corrupt). */
+  readonly verify?: boolean;
+}
+
+/** A volume that is no file of this host, but can be read at any place. */
+export interface VolumeReader {
+  readonly sizeBytes: number;
+  /** Fills all of `bytes`. Called several times at once. */
+  read(bytes: Uint8Array, offset: number): Promise<void>;
+  /** Whether the range is known to be zeros without reading it. */
+  isZero(offset: number, length: number): Promise<boolean>;
+}
 
 export interface Extent {
   readonly offset: number;

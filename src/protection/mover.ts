@@ -34,7 +34,10 @@ export function createMover({ repository, subject, level, signal, report }: Move
   const restore = { signal, onProgress: onRestoreProgress };
 
   return {
-    writeVolume: async (source) => written(await repository.writeVolume(source, write)),
+    async writeVolume(source) {
+      const verifyChanged = 'changed' in source && source.changed?.verify === true;
+      return written(await repository.writeVolume(source, { ...write, verifyChanged }));
+    },
     writeTree: async (source) => written(await repository.writeTree(source, write)),
     restoreVolume: async (snapshot, { path, overwrite }) =>
       restored(await repository.restoreVolume(snapshot, { path, overwrite: overwrite ?? false }, restore)),

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { cp, lstat, mkdtemp, open, readdir, readFile, readlink, rename, rm, stat } from 'node:fs/promises';
+import { cp, lstat, mkdtemp, open, readdir, readFile, readlink, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault } from '../../src/base/faults.ts';
 import { newId } from '../../src/base/ids.ts';
@@ -82,8 +82,13 @@ function createFakeMover(folder: string): FakeMover {
     },
     writeVolume: async (source) => {
       calls.push({ call: 'writeVolume', source });
-      if (!('path' in source)) throw new Fault('unsupported', 'fake.no_streams', 'The fake mover takes no streams.');
-      return keep('volume', source.path);
+      if ('path' in source) return keep('volume', source.path);
+      if (!('reader' in source)) throw new Fault('unsupported', 'fake.no_streams', 'The fake mover takes no streams.');
+      const bytes = Buffer.alloc(source.reader.sizeBytes);
+      await source.reader.read(bytes, 0);
+      const path = join(folder, 'read');
+      await writeFile(path, bytes);
+      return keep('volume', path);
     },
     writeTree: async (source) => {
       calls.push({ call: 'writeTree', source });

@@ -24,6 +24,32 @@ export function readPercent(parameters: Parameters): number {
   throw badParameter('percent', text, 'a number above 0 and up to 100');
 }
 
+/** The first choice is the default. @throws {Fault} invalid `host.bad_parameter` */
+export function readChoice<Choice extends string>(
+  parameters: Parameters,
+  name: string,
+  choices: readonly [Choice, ...Choice[]],
+): Choice {
+  const text = readText(parameters, name) ?? choices[0];
+  const chosen = choices.find((choice) => choice === text);
+  if (chosen !== undefined) return chosen;
+  throw badParameter(name, text, choices.join(' or '));
+}
+
+/** @throws {Fault} invalid `host.bad_parameter` */
+export function readName(parameters: Parameters, name: string): string | undefined {
+  const text = readText(parameters, name);
+  if (text === undefined || /^[A-Za-z0-9_.-]{1,64}$/.test(text)) return text;
+  throw badParameter(name, text, 'up to 64 letters, digits, dots, dashes and underscores');
+}
+
+/** @throws {Fault} invalid `host.bad_parameter` */
+export function readCount(parameters: Parameters, name: string, byDefault: number): number {
+  const text = readText(parameters, name) ?? String(byDefault);
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw badParameter(name, text, 'a whole number from 0 on');
+}
+
 /**
  * Patterns: a JSON list (`["*.log", "tmp/"]`), or texts parted by commas. A pattern with a comma in it needs the list.
  * Undefined when none is given.

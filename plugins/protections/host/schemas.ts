@@ -61,7 +61,27 @@ export const directorySchemas: ProtectionSchemas = {
 };
 
 export const blockSchemas: ProtectionSchemas = {
-  options: schema('Block volume options', {}),
+  options: schema('Block volume options', {
+    qcow2: {
+      type: 'string',
+      enum: ['file', 'contents'],
+      title: 'qcow2 images',
+      description:
+        'Protect the file as it is, or the disk that a guest sees in it, restored as a raw image. The latter needs qemu-utils and an image that no guest runs on.',
+      default: 'file',
+    },
+    bitmap: text(
+      'Bitmap',
+      'Name under which Karri keeps dirty bitmaps in the image, so that only what changed is read (with qcow2: contents). One for each provider.',
+    ),
+    full_read_every: {
+      type: 'integer',
+      title: 'Full read every',
+      description: 'Every so many checkpoints everything is read and compared with what the bitmap says; 0: never.',
+      minimum: 0,
+      default: 10,
+    },
+  }),
   restore: restore('Block volume', 'Where the file system of the restored image is mounted'),
   verify: verify('Block volume'),
   savedInfo: savedInfo('Block volume'),
