@@ -14,6 +14,8 @@ export interface MarkParts {
   readonly core: RepositoryCore;
   readonly index: ChunkIndex;
   readonly marks: ChunkMarks;
+  /** Maps that were walked. Exact, unlike the marks: a map passed over by mistake would cost all that stands on it. */
+  readonly walked: Set<string>;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -21,7 +23,7 @@ export interface MarkParts {
 const leavesAtOnce = 64;
 
 /**
- * Marks everything the snapshot stands on. A map that is marked already was walked for another snapshot, so what snapshots share is read once.
+ * Marks everything the snapshot stands on. What snapshots share is read once.
  * @throws {Fault} (corrupt) when a map cannot be read, or a chunk is named by no index
  */
 export async function markSnapshot(parts: MarkParts, record: SnapshotRecord): Promise<void> {
@@ -29,10 +31,10 @@ export async function markSnapshot(parts: MarkParts, record: SnapshotRecord): Pr
 }
 
 async function markVolume(parts: MarkParts, record: SnapshotRecord): Promise<void> {
-  const { core, marks, signal } = parts;
+  const { core, walked, signal } = parts;
   const { leaves } = decodeRoot(record);
   for (let first = 0; first < leaves.length; first += leavesAtOnce) {
-    const fresh = leaves.slice(first, first + leavesAtOnce).map((leaf) => (leaf && !marks.has(leaf) ? leaf : undefined));
+    const fresh = leaves.slice(first, first + leavesAtOnce).map((leaf) => (leaf && !walked.has(nameOf(leaf)) ? leaf : undefined));
     if (fresh.every((leaf) => leaf === undefined)) continue;
     for (const slots of await readLeaves(core, record, first, fresh, signal)) {
       for (let slot = 0; slot < slotsPerLeaf; slot++) {
@@ -40,14 +42,13 @@ async function markVolume(parts: MarkParts, record: SnapshotRecord): Promise<voi
         if (id) mark(parts, id);
       }
     }
-    // Only now: whoever meets a marked map passes it over.
-    for (const leaf of fresh) if (leaf) mark(parts, leaf);
+    for (const leaf of fresh) if (leaf) markMap(parts, leaf);
   }
 }
 
 async function markTree(parts: MarkParts, record: SnapshotRecord): Promise<void> {
-  const { core, marks, signal } = parts;
-  const fresh = splitIds(segmentIds(record)).filter((id) => !marks.has(id));
+  const { core, walked, signal } = parts;
+  const fresh = splitIds(segmentIds(record)).filter((id) => !walked.has(nameOf(id)));
   let at = 0;
   for await (const segment of readSegments(core.source, Buffer.concat(fresh), signal)) {
     const reader = new SegmentReader(segment);
@@ -58,19 +59,29 @@ async function markTree(parts: MarkParts, record: SnapshotRecord): Promise<void>
       if (content.form === 'listed') for (const id of splitIds(content.lists)) await markList(parts, id);
     }
     const id = fresh[at++];
-    if (id) mark(parts, id);
+    if (id) markMap(parts, id);
   }
 }
 
 async function markList(parts: MarkParts, id: Uint8Array): Promise<void> {
-  if (parts.marks.has(id)) return;
+  if (parts.walked.has(nameOf(id))) return;
   for (const runs of await parts.core.source.fetch(id, { signal: parts.signal })) markRuns(parts, runs);
-  mark(parts, id);
+  markMap(parts, id);
 }
 
 function markRuns(parts: MarkParts, runs: Uint8Array): void {
   const bytes = Buffer.from(runs.buffer, runs.byteOffset, runs.byteLength);
   for (const run of readRuns(new ByteReader(bytes))) mark(parts, run.id);
+}
+
+/** Once all that it names is marked: whoever meets it from now on passes it over. */
+function markMap(parts: MarkParts, id: Uint8Array): void {
+  mark(parts, id);
+  parts.walked.add(nameOf(id));
+}
+
+function nameOf(id: Uint8Array): string {
+  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('latin1');
 }
 
 function mark({ index, marks }: MarkParts, id: Uint8Array): void {

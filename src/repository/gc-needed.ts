@@ -60,11 +60,12 @@ export async function findNeeded(parts: NeededParts, signal: AbortSignal | undef
 }
 
 /**
- * Whether the chunk lies in another pack as well that is to be kept for it. Of two good packs the one with the higher id is kept: an order that every run agrees on,
- * so that no two runs each delete the one that the other relies on.
+ * Whether the chunk lies in another pack as well that is to be kept for it: a good one without a verdict. A pack with a verdict gives way to any such pack: of two runs
+ * that each know one verdict alone, the one that knows the later knows the earlier too, so they never each delete what the other relies on.
+ * Of two packs without a verdict, the one with the lower id is on its way out.
  */
 function hasBetter({ index, bad, present, deleting }: NeededParts, { id }: IndexRecord, packId: string): boolean {
-  const isPoor = bad.ids.has(packId) || !present.has(packId);
+  const givesWay = bad.ids.has(packId) || deleting.has(packId) || !present.has(packId);
   return index
     .findAll(id)
     .some(
@@ -74,6 +75,6 @@ function hasBetter({ index, bad, present, deleting }: NeededParts, { id }: Index
         present.has(pack.id) &&
         !bad.ids.has(pack.id) &&
         !deleting.has(pack.id) &&
-        (isPoor || pack.id > packId),
+        (givesWay || pack.id > packId),
     );
 }

@@ -2,7 +2,7 @@ import { throwIfAborted } from '../base/abort.ts';
 import { Fault, isFault } from '../base/faults.ts';
 import type { GcAmount, GcOptions, GcPlan } from './contract.ts';
 import { listForgotten } from './forget.ts';
-import { markSnapshot } from './gc-mark.ts';
+import { type MarkParts, markSnapshot } from './gc-mark.ts';
 import { findNeeded, type IndexObject } from './gc-needed.ts';
 import { fingerprint, type GcRecord } from './gc-record.ts';
 import { keptGenerations } from './gc-view.ts';
@@ -32,7 +32,7 @@ export async function planGc(parts: TrustParts, { graceGenerations = 2, signal }
   }
   throwIfAborted(signal);
   const { store, index, view, bad, snapshots } = parts;
-  await view.learn(signal);
+  await view.learnSettled(signal);
   const generation = view.generation + 1;
   const verdicts = new Verdicts(view.newestAgreed, new Set(view.deleting), generation, graceGenerations);
   const oldObjects = [...view.objects].filter(([, object]) => object.generation <= generation - keptGenerations);
@@ -47,8 +47,9 @@ export async function planGc(parts: TrustParts, { graceGenerations = 2, signal }
   const stillborn: string[] = [];
   const damages = [...index.damaged].map((key) => `${key}: does not open.`);
   const marks = index.createMarks();
+  const walked = new Set<string>();
   for (const id of listed) {
-    const outcome = await markOne(parts, id, { marks, verdicts, signal });
+    const outcome = await markOne(parts, id, { marks, walked, signal }, verdicts);
     if (outcome === 'live') live.push(id);
     else if (outcome === 'stillborn') stillborn.push(id);
     else if (outcome !== 'absent') damages.push(outcome);
@@ -96,18 +97,15 @@ export async function planGc(parts: TrustParts, { graceGenerations = 2, signal }
 async function markOne(
   parts: TrustParts,
   id: string,
-  {
-    marks,
-    verdicts,
-    signal,
-  }: { marks: ReturnType<TrustParts['index']['createMarks']>; verdicts: Verdicts; signal: AbortSignal | undefined },
+  marking: Pick<MarkParts, 'marks' | 'walked' | 'signal'>,
+  verdicts: Verdicts,
 ): Promise<string> {
   const { core, index, snapshots, bad } = parts;
   let begun: number | undefined;
   try {
-    const record = await snapshots.get(id, signal);
+    const record = await snapshots.get(id, marking.signal);
     begun = record.gcGeneration;
-    await markSnapshot({ core, index, marks, signal }, record);
+    await markSnapshot({ core, index, ...marking }, record);
     return 'live';
   } catch (error) {
     if (isFault(error, 'repository.snapshot_absent')) return 'absent'; // forgotten or withdrawn since it was listed

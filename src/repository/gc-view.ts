@@ -42,6 +42,19 @@ export class GcView {
     return learned;
   }
 
+  /**
+   * As `learn`, until a second look finds nothing that the first had not: then everything is known that was written before what is known. A single look takes
+   * its time, and may miss an object although it finds a later one.
+   */
+  async learnSettled(signal: AbortSignal | undefined): Promise<void> {
+    for (let before: string | undefined; ; ) {
+      await this.learn(signal);
+      const names = [...this.objects.keys()].sort().join();
+      if (names === before) return;
+      before = names;
+    }
+  }
+
   async #learn(signal: AbortSignal | undefined): Promise<void> {
     while (!(await this.#readNew(signal)));
     for (const { record } of this.objects.values()) for (const pack of record?.deleting ?? []) this.deleting.add(pack);

@@ -10,6 +10,8 @@ import type { WorkerContext } from '../../src/repository/task.ts';
 import { WorkerSink } from '../../src/repository/worker-sink.ts';
 import { tasks } from '../../src/repository/worker-tasks.ts';
 
+/** Of all pools: they are large, and a pool uses one or two. */
+const buffers: ArrayBuffer[] = [];
 const byName = new Map(tasks.map((task) => [task.name, task]));
 
 /**
@@ -28,7 +30,6 @@ export const startInlinePool: StartPool = async (options) => {
     if (hash) return hash;
     throw new Fault('corrupt', 'repository.key_damaged', `No slot of root key ${keyId} opens.`);
   };
-  const buffers: ArrayBuffer[] = [];
   const onTheirWay = new Set<Promise<void>>();
   const send = async (number: number, pack: FinishedPack): Promise<void> => {
     if ((await options.storePack({ type: 'pack', number, ...pack })) === 'emptied') buffers.push(pack.buffer);

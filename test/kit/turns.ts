@@ -28,7 +28,7 @@ export class Turns {
     let left = Number.POSITIVE_INFINITY;
     let takesEffect = false;
     const turn = async <T>(call: () => Promise<T>): Promise<T> => {
-      const line = (this.#waiting[process] ??= []);
+      const line = this.#lineOf(process);
       await new Promise<void>((resolve) => line.push(resolve));
       left--;
       if (left > 0) return call();
@@ -75,7 +75,7 @@ export class Turns {
     const failures: unknown[] = [];
     processes.forEach((start, process) => {
       this.#busy[process] = true;
-      this.#waiting[process] ??= [];
+      this.#lineOf(process);
       start()
         .catch((error: unknown) => void failures.push(error))
         .finally(() => (this.#busy[process] = false));
@@ -89,6 +89,12 @@ export class Turns {
       await this.#settle();
       await watch();
     }
+  }
+
+  #lineOf(process: number): (() => void)[] {
+    const line = this.#waiting[process] ?? [];
+    this.#waiting[process] = line;
+    return line;
   }
 
   /** Until every process waits for a turn or has come to its end. */
