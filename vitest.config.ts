@@ -12,7 +12,7 @@ export default defineConfig(({ mode }) => ({
     maxWorkers: mode === 'real' ? 1 : 2,
     // Real servers share ports, disks and a package manager: one file after the other.
     fileParallelism: mode !== 'real',
-    testTimeout: mode === 'real' ? 300_000 : 30_000,
+    testTimeout: mode === 'real' ? 300_000 : 60_000,
     hookTimeout: mode === 'real' ? 600_000 : 60_000,
     passWithNoTests: mode === 'real',
   },

@@ -6,21 +6,14 @@ import type { Log } from '../base/log.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { abortable } from './abortable.ts';
 import { ChunkMarks } from './chunk-marks.ts';
-import { type ChunkPlace, ChunkTable, createGeneration, isSettled, type TableView } from './chunk-table.ts';
+import { type ChunkTable, createGeneration, isSettled, type TableView } from './chunk-table.ts';
 import { maxObjectBytes, openObject, randomId, sealObject } from './crypto.ts';
-import {
-  type DecodedIndex,
-  decodeIndex,
-  encodeIndex,
-  type IndexRecord,
-  maxIndexRecords,
-  type PackEntry,
-} from './index-format.ts';
+import { type DecodedIndex, decodeIndex, encodeIndex, type PackEntry } from './index-format.ts';
+import { absentFault, createLoaded, type FoundChunk, type Loaded } from './index-state.ts';
 import type { KeyRing } from './keys.ts';
 import { findId, indexesPrefix, indexKey } from './layout.ts';
-import type { PackedBlock } from './pack-format.ts';
-import { PackTable } from './pack-table.ts';
 import { chooseMerge, type OpenRun, type Runs } from './runs.ts';
+import { listRecords, type NewPack, UnsavedPacks } from './unsaved-packs.ts';
 import type { WholeSnapshots } from './whole-snapshots.ts';
 
 export interface ChunkIndexOptions {
@@ -33,12 +26,6 @@ export interface ChunkIndexOptions {
   readonly whole: WholeSnapshots;
 }
 
-/** A finished pack as it came from a worker. */
-export interface NewPack extends PackEntry {
-  readonly number: number;
-  readonly blocks: readonly PackedBlock[];
-}
-
 /** How many chunks running tasks may add before the main thread can grow the table: 4096 a task, two tasks a thread. */
 const slackPerThread = 8192;
 /** 12 MiB. Older generations are let go once their chunks are in runs, so a write of any length needs a few of them. */
@@ -48,31 +35,6 @@ const saveAfterBytes = 256 * MiB;
 const runTargetBytes = 2.5 * MiB;
 const runsAtOnce = 4;
 const loadsAtOnce = 16;
-
-export interface FoundChunk {
-  readonly place: ChunkPlace;
-  readonly pack: PackEntry;
-}
-
-/** What is let go when the repository rests. */
-interface Loaded {
-  readonly packs: PackTable;
-  readonly table: ChunkTable;
-  readonly releases: Int32Array;
-  generations: SharedArrayBuffer[];
-  runs: OpenRun[];
-  /** Index object → the packs that it names. */
-  readonly objects: Map<string, Uint32Array>;
-  /** Index objects of this process that no run holds yet. */
-  unfolded: { readonly id: string; readonly bytes: Buffer; readonly packs: Uint32Array }[];
-  /** Index objects that have to be read again, as the run that held them is damaged. */
-  readonly again: Set<string>;
-  /** Nothing is put into these generations any more, by any thread. */
-  frozen: ReadonlySet<SharedArrayBuffer>;
-  /** Runs that some thread may still look into. */
-  retired: OpenRun[];
-  isOpen: boolean;
-}
 
 /**
  * What is in which pack. Loads index objects at the first use, later those that are new, and forgets what those said that are gone; takes in the packs
@@ -88,34 +50,12 @@ export class ChunkIndex {
   distrustCount = 0;
   readonly #options: ChunkIndexOptions;
   #loaded: Loaded;
-  #unsaved: NewPack[] = [];
-  #unsavedBytes = 0;
-  #saving: Promise<unknown> = Promise.resolve();
+  readonly #unsaved = new UnsavedPacks((packs, signal) => this.#write(packs, signal));
   #changing: Promise<unknown> = Promise.resolve();
 
   constructor(options: ChunkIndexOptions) {
     this.#options = options;
-    this.#loaded = this.#createLoaded();
-  }
-
-  #createLoaded(): Loaded {
-    const packs = new PackTable();
-    const generations = [createGeneration(4 * slackPerThread * this.#options.threads)];
-    const releases = new Int32Array(new SharedArrayBuffer(4));
-    const table = new ChunkTable({ generations, runs: [], distrusted: packs.flags, releases });
-    return {
-      packs,
-      table,
-      releases,
-      generations,
-      runs: [],
-      objects: new Map(),
-      unfolded: [],
-      again: new Set(),
-      frozen: new Set(),
-      retired: [],
-      isOpen: false,
-    };
+    this.#loaded = createLoaded(4 * slackPerThread * this.#options.threads);
   }
 
   get table(): ChunkTable {
@@ -136,10 +76,9 @@ export class ChunkIndex {
   /** Everything is let go; the next use loads it again. The threads have ended, and nothing is left to be saved. */
   unload(): void {
     for (const { view } of this.#loaded.runs) closeSync(view.fd);
-    this.#loaded = this.#createLoaded();
+    this.#loaded = createLoaded(4 * slackPerThread * this.#options.threads);
     this.damaged.clear();
-    this.#unsaved = [];
-    this.#unsavedBytes = 0;
+    this.#unsaved.clear();
   }
 
   /** Loads what there is, unless that was done. */
@@ -444,8 +383,7 @@ export class ChunkIndex {
   /** The pack is durable: its chunks can be read, and belong into the next index object. */
   addPack(pack: NewPack): void {
     this.#loaded.packs.addFresh(pack.number, pack); // not its chunks: those stay only until they are saved
-    this.#unsaved.push(pack);
-    this.#unsavedBytes += pack.sizeBytes;
+    this.#unsaved.add(pack);
   }
 
   /** The pack never became durable: nobody may rely on its chunks. */
@@ -455,7 +393,7 @@ export class ChunkIndex {
 
   /** Whether so much lies unnamed in the bank that a restarted writer would be sorry. */
   get wantsSaving(): boolean {
-    return this.#unsavedBytes >= saveAfterBytes;
+    return this.#unsaved.sizeBytes >= saveAfterBytes;
   }
 
   /**
@@ -463,54 +401,13 @@ export class ChunkIndex {
    * before the call are named. What could not be written stays for the next call.
    */
   save(signal: AbortSignal | undefined): Promise<number> {
-    const saved = this.#saving.then(() => this.#saveUnsaved(signal));
-    this.#saving = saved.catch(() => undefined); // whoever called for it has the rejection
-    return saved;
-  }
-
-  async #saveUnsaved(signal: AbortSignal | undefined): Promise<number> {
-    let written = 0;
-    while (this.#unsaved.length > 0) {
-      const packs = this.#takeBatch();
-      try {
-        written += await this.#write(packs, signal);
-      } catch (error) {
-        this.#unsaved = [...packs, ...this.#unsaved];
-        throw error;
-      } finally {
-        this.#unsavedBytes = this.#unsaved.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-      }
-    }
-    return written;
-  }
-
-  /** As many packs as fit into one object; one pack's chunks are never split. */
-  #takeBatch(): NewPack[] {
-    let records = 0;
-    const end = this.#unsaved.findIndex(({ blocks }, at) => {
-      for (const { chunks } of blocks) records += chunks.length;
-      return at > 0 && records > maxIndexRecords;
-    });
-    return this.#unsaved.splice(0, end === -1 ? this.#unsaved.length : end);
+    return this.#unsaved.save(signal);
   }
 
   async #write(packs: readonly NewPack[], signal: AbortSignal | undefined): Promise<number> {
     const { store, keys, projectId, log } = this.#options;
-    const records: IndexRecord[] = packs.flatMap(({ blocks }, pack) =>
-      blocks.flatMap((block) =>
-        block.chunks.map(({ id, offset, length }) => ({
-          id,
-          pack,
-          blockOffset: block.offset,
-          blockLength: block.length,
-          rawLength: block.rawLength,
-          chunkOffset: offset,
-          chunkLength: length,
-        })),
-      ),
-    );
     const id = randomId();
-    const sealed = sealObject(keys.writing, projectId, 'index', id, encodeIndex(packs, records));
+    const sealed = sealObject(keys.writing, projectId, 'index', id, encodeIndex(packs, listRecords(packs)));
     await store.put(indexKey(id), sealed, { ifAbsent: true, ...(signal && { signal }) });
     const numbers = Uint32Array.from(packs, ({ number }) => number);
     this.#nameObject(id, numbers);
@@ -546,25 +443,6 @@ export class ChunkIndex {
 
   /** For a chunk that cannot be found though something refers to it. */
   absentFault(id: Uint8Array): Fault {
-    const name = Buffer.from(id).toString('hex').slice(0, 16);
-    const where = this.#options.store.description;
-    if (this.damaged.size > 0) {
-      return new Fault(
-        'corrupt',
-        'repository.index_damaged',
-        `Chunk ${name} cannot be found: ${[...this.damaged].join(', ')} in ${where} is damaged.`,
-        {
-          help: 'Put the object back from a copy of the bank; a new protect of the same source stores what is missing again.',
-        },
-      );
-    }
-    return new Fault(
-      'corrupt',
-      'repository.chunk_absent',
-      `Chunk ${name} is named by no index in ${where}: an index object is lost.`,
-      {
-        help: 'Put lost objects under "indexes/" back from a copy of the bank; a new protect of the same source stores what is missing again.',
-      },
-    );
+    return absentFault(id, this.damaged, this.#options.store.description);
   }
 }

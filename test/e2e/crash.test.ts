@@ -11,6 +11,8 @@ import { createSeeded, seed } from '../kit/seeded.ts';
 const mebibyte = 1024 * 1024;
 const imageBytes = 160 * mebibyte;
 const killsEach = 5;
+/** A bank so slow that no operation is over before its kill; a fast machine would have done with it in a blink. */
+const slowBank = { KARRI_UPLOAD_LIMIT: '24MiB', KARRI_DOWNLOAD_LIMIT: '64MiB' };
 /** An operation may be over before its moment came; then it is begun again with new bytes. */
 const maxTries = 4;
 
@@ -39,7 +41,7 @@ beforeAll(async () => {
   mkdirSync(treeDir, { recursive: true });
   writeFileSync(imagePath, '');
   truncateSync(imagePath, imageBytes);
-  karri = await createKarriProcess({ stateDir: join(dir, 'state'), settings: { KARRI_VOLUMES_DIR: volumesDir } });
+  karri = await createKarriProcess({ stateDir: join(dir, 'state'), settings: { KARRI_VOLUMES_DIR: volumesDir, ...slowBank } });
   await karri.start();
   client = createKarriClient({ url: karri.url, projectId: 'crash', userId: 'e2e', pollMs: 30 });
   changeVolumes();
