@@ -27,7 +27,7 @@ export type Step =
 const quietGenerations = 12;
 
 /** One 256 KiB slot of each kind; the last one of a volume is cut short. */
-export function contentOf(slots: readonly number[]): Buffer {
+function contentOf(slots: readonly number[]): Buffer {
   const bytes = Buffer.concat(slots.map((slot) => Buffer.alloc(slotBytes, slot + 1)));
   return bytes.subarray(0, bytes.length - slotBytes + 1000);
 }
