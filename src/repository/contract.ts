@@ -1,6 +1,6 @@
 import type { Log } from '../base/log.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import type { GcWork } from './gc-record.ts';
+import type { GcWork } from './gc/record.ts';
 
 /** What `openRepository` needs. */
 export interface RepositoryOptions {

@@ -1,9 +1,9 @@
 import type { Fault } from '../base/faults.ts';
 import type { Log } from '../base/log.ts';
-import type { ChunkSource } from './chunk-source.ts';
 import type { Progress } from './contract.ts';
-import type { NewSnapshot, SnapshotRecord } from './snapshot-record.ts';
-import type { Task } from './task.ts';
+import type { ChunkSource } from './packs/chunk-source.ts';
+import type { NewSnapshot, SnapshotRecord } from './snapshots/record.ts';
+import type { Task } from './workers/task.ts';
 
 /**
  * What writers and restorers of volumes and trees stand on; one object a repository, main thread only.

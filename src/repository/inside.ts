@@ -1,7 +1,7 @@
 import { Fault } from '../base/faults.ts';
 import type { Repository } from './contract.ts';
 import type { RepositoryCore } from './core.ts';
-import type { SnapshotRecord } from './snapshot-record.ts';
+import type { SnapshotRecord } from './snapshots/record.ts';
 
 /** What work on two repositories at once needs of each beside its contract. */
 export interface Inside {

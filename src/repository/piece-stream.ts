@@ -1,9 +1,9 @@
 import { throwIfAborted } from '../base/abort.ts';
 import { KiB, MiB } from '../base/bytes.ts';
 import { Fault } from '../base/faults.ts';
-import type { ChunkSource } from './chunk-source.ts';
 import type { Extent } from './contract.ts';
-import type { Place } from './tree-content.ts';
+import type { ChunkSource } from './packs/chunk-source.ts';
+import type { Place } from './tree/content.ts';
 
 /** What a stream is made of, in its order. A mark passes through to the reader: it tells what the bytes after it belong to. */
 export type Piece<Mark> =

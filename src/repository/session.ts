@@ -1,12 +1,12 @@
 import { throwIfAborted } from '../base/abort.ts';
 import { Fault, isFault, toFault } from '../base/faults.ts';
 import { abortable } from './abortable.ts';
-import type { SinkCounters } from './chunk-sink.ts';
 import type { Progress } from './contract.ts';
 import type { SessionOptions, WriteSession } from './core.ts';
-import type { TaskPool } from './pool.ts';
-import type { NewSnapshot, SnapshotRecord } from './snapshot-record.ts';
-import type { Task } from './task.ts';
+import type { SinkCounters } from './packs/chunk-sink.ts';
+import type { NewSnapshot, SnapshotRecord } from './snapshots/record.ts';
+import type { TaskPool } from './workers/pool.ts';
+import type { Task } from './workers/task.ts';
 
 /** What a session needs of the repository around it. */
 export interface SessionHost {

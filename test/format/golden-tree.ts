@@ -14,7 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { loadPosix } from '../../src/repository/posix.ts';
+import { loadPosix } from '../../src/repository/tree/posix.ts';
 import { noise } from './golden-content.ts';
 import { cutByContent, endsSegment } from './writer-rules.ts';
 

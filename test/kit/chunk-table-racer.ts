@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
-import { ChunkTable, type TableView } from '../../src/repository/chunk-table.ts';
+import { ChunkTable, type TableView } from '../../src/repository/index/chunk-table.ts';
 
 /** A thread that claims the same chunks as its rivals, releases some, and says which ones it was given and placed. */
 const { view, count, pack } = workerData as { view: TableView; count: number; pack: number };

@@ -2,11 +2,11 @@ import { createHash, createHmac } from 'node:crypto';
 import { throwIfAborted } from '../../src/base/abort.ts';
 import { Fault } from '../../src/base/faults.ts';
 import { silentLog } from '../../src/base/log.ts';
-import type { ChunkSink } from '../../src/repository/chunk-sink.ts';
-import type { BlockBatch, ChunkSource } from '../../src/repository/chunk-source.ts';
 import type { RepositoryCore, WriteSession } from '../../src/repository/core.ts';
-import type { NewSnapshot, SnapshotRecord } from '../../src/repository/snapshot-record.ts';
-import type { Task, WorkerContext } from '../../src/repository/task.ts';
+import type { ChunkSink } from '../../src/repository/packs/chunk-sink.ts';
+import type { BlockBatch, ChunkSource } from '../../src/repository/packs/chunk-source.ts';
+import type { NewSnapshot, SnapshotRecord } from '../../src/repository/snapshots/record.ts';
+import type { Task, WorkerContext } from '../../src/repository/workers/task.ts';
 
 /**
  * A repository core with chunks in a map and tasks run on the spot, so that a test can step in between: change a file before a task, or put chunks in

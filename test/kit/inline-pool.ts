@@ -1,14 +1,14 @@
 import { throwIfAborted } from '../../src/base/abort.ts';
 import { Fault } from '../../src/base/faults.ts';
-import { ChunkTable } from '../../src/repository/chunk-table.ts';
-import { deriveKey, openObject } from '../../src/repository/crypto.ts';
-import { openKeyedHash } from '../../src/repository/keyed-hash.ts';
-import { openBatch, openPack } from '../../src/repository/open-batch.ts';
-import { type FinishedPack, maxPackBytes } from '../../src/repository/pack-format.ts';
+import { ChunkTable } from '../../src/repository/index/chunk-table.ts';
+import { type FinishedPack, maxPackBytes } from '../../src/repository/packs/format.ts';
+import { openBatch, openPack } from '../../src/repository/packs/open-batch.ts';
 import type { StartPool } from '../../src/repository/repository.ts';
-import type { WorkerContext } from '../../src/repository/task.ts';
-import { WorkerSink } from '../../src/repository/worker-sink.ts';
-import { tasks } from '../../src/repository/worker-tasks.ts';
+import { deriveKey, openObject } from '../../src/repository/seal/crypto.ts';
+import { openKeyedHash } from '../../src/repository/seal/keyed-hash.ts';
+import { WorkerSink } from '../../src/repository/workers/sink.ts';
+import type { WorkerContext } from '../../src/repository/workers/task.ts';
+import { tasks } from '../../src/repository/workers/tasks.ts';
 
 /** Of all pools: they are large, and a pool uses one or two. */
 const buffers: ArrayBuffer[] = [];

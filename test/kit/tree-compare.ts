@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type BigIntStats, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { loadPosix } from '../../src/repository/posix.ts';
+import { loadPosix } from '../../src/repository/tree/posix.ts';
 
 /**
  * The judge of restored trees: what the file system tells of every name in them, one line each, taken by plain recursion. Nothing of the

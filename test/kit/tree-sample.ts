@@ -12,7 +12,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { loadPosix } from '../../src/repository/posix.ts';
+import { loadPosix } from '../../src/repository/tree/posix.ts';
 import { createSeeded } from './seeded.ts';
 
 const isRoot = process.geteuid?.() === 0;

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { KiB } from '../../src/base/bytes.ts';
 import type { Extent, Repository } from '../../src/repository/contract.ts';
-import { slotBytes } from '../../src/repository/volume-map.ts';
+import { slotBytes } from '../../src/repository/volume/map.ts';
 import { createMemoryStore } from '../../src/storage/memory-store.ts';
 import { createFolder, listKeys, openTestRepository } from '../kit/repositories.ts';
 import { createSeeded, seed } from '../kit/seeded.ts';

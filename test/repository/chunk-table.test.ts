@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type ChunkPlace, ChunkTable, createGeneration, type TableView } from '../../src/repository/chunk-table.ts';
+import { type ChunkPlace, ChunkTable, createGeneration, type TableView } from '../../src/repository/index/chunk-table.ts';
 import { seed } from '../kit/seeded.ts';
 
 const idOf = (n: number): Buffer => createHash('sha256').update(String(n)).digest();

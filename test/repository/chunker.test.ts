@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { chunkMaxBytes, chunkMinBytes, findCut } from '../../src/repository/chunker.ts';
+import { chunkMaxBytes, chunkMinBytes, findCut } from '../../src/repository/tree/chunker.ts';
 import { createSeeded } from '../kit/seeded.ts';
 
 function cuts(data: Uint8Array): number[] {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { KiB, MiB } from '../../src/base/bytes.ts';
 import type { Progress, Repository } from '../../src/repository/contract.ts';
-import { copySnapshot } from '../../src/repository/copy.ts';
+import { copySnapshot } from '../../src/repository/copy/copy.ts';
 import { createMemoryStore } from '../../src/storage/memory-store.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import type { SnapshotSummary } from '../../src/repository/contract.ts';
-import { openKeyRing } from '../../src/repository/keys.ts';
+import { openKeyRing } from '../../src/repository/seal/keys.ts';
 import { createMemoryStore } from '../../src/storage/memory-store.ts';
 import { createFolder, listKeys, withRepository } from '../kit/repositories.ts';
 

@@ -13,8 +13,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errnoOf, pathText } from '../../src/repository/file-faults.ts';
-import { createPlainPosix, loadPosix } from '../../src/repository/posix.ts';
-import { listDataExtents } from '../../src/repository/posix-extents.ts';
+import { createPlainPosix, loadPosix } from '../../src/repository/tree/posix.ts';
+import { listDataExtents } from '../../src/repository/tree/posix-extents.ts';
 
 const native = loadPosix().gaps.length === 0;
 let folder: string;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createTreeFilter } from '../../src/repository/tree-filter.ts';
-import { bytePath } from '../../src/repository/tree-path.ts';
+import { createTreeFilter } from '../../src/repository/tree/filter.ts';
+import { bytePath } from '../../src/repository/tree/path.ts';
 
 const excludes = (patterns: string[], path: string, isFolder = false): boolean =>
   createTreeFilter(undefined, patterns).excludes(bytePath(path), isFolder);

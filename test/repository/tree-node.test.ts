@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isFault } from '../../src/base/faults.ts';
-import { ByteReader, ByteWriter } from '../../src/repository/tree-bytes.ts';
-import { type Content, emptyNode, looksUnchanged, readBody, type TreeNode, writeBody } from '../../src/repository/tree-node.ts';
-import { compareTreePaths } from '../../src/repository/tree-path.ts';
-import { SegmentCutter, SegmentReader, TreeOrder } from '../../src/repository/tree-segments.ts';
+import { ByteReader, ByteWriter } from '../../src/repository/tree/bytes.ts';
+import { type Content, emptyNode, looksUnchanged, readBody, type TreeNode, writeBody } from '../../src/repository/tree/node.ts';
+import { compareTreePaths } from '../../src/repository/tree/path.ts';
+import { SegmentCutter, SegmentReader, TreeOrder } from '../../src/repository/tree/segments.ts';
 
 const bytes = (min: number, max: number): fc.Arbitrary<Buffer> =>
   fc.uint8Array({ minLength: min, maxLength: max }).map((array) => Buffer.from(array));

@@ -16,14 +16,14 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { loadPosix } from '../../src/repository/posix.ts';
-import type { SnapshotRecord } from '../../src/repository/snapshot-record.ts';
-import { ByteWriter } from '../../src/repository/tree-bytes.ts';
-import { listTreeChunks } from '../../src/repository/tree-chunks.ts';
-import { emptyNode, hintBytes, type TreeNode, writeBody, writeRun } from '../../src/repository/tree-node.ts';
-import { restoreTree } from '../../src/repository/tree-restorer.ts';
-import { SegmentCutter, SegmentReader } from '../../src/repository/tree-segments.ts';
-import { writeTree } from '../../src/repository/tree-writer.ts';
+import type { SnapshotRecord } from '../../src/repository/snapshots/record.ts';
+import { ByteWriter } from '../../src/repository/tree/bytes.ts';
+import { listTreeChunks } from '../../src/repository/tree/chunks.ts';
+import { emptyNode, hintBytes, type TreeNode, writeBody, writeRun } from '../../src/repository/tree/node.ts';
+import { loadPosix } from '../../src/repository/tree/posix.ts';
+import { restoreTree } from '../../src/repository/tree/restorer.ts';
+import { SegmentCutter, SegmentReader } from '../../src/repository/tree/segments.ts';
+import { writeTree } from '../../src/repository/tree/writer.ts';
 import { createInlineCore, type InlineCore } from '../kit/inline-core.ts';
 import { compareTrees } from '../kit/tree-compare.ts';
 

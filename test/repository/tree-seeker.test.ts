@@ -1,13 +1,13 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { ChunkSource } from '../../src/repository/chunk-source.ts';
-import type { SnapshotRecord } from '../../src/repository/snapshot-record.ts';
-import { ByteWriter } from '../../src/repository/tree-bytes.ts';
-import { listTree, readTree } from '../../src/repository/tree-contents.ts';
-import { emptyNode, type NodeType, type TreeNode, writeBody } from '../../src/repository/tree-node.ts';
-import { compareTreePaths } from '../../src/repository/tree-path.ts';
-import { describeRoot } from '../../src/repository/tree-reader.ts';
-import { TreeSeeker } from '../../src/repository/tree-seeker.ts';
-import { SegmentCutter } from '../../src/repository/tree-segments.ts';
+import type { ChunkSource } from '../../src/repository/packs/chunk-source.ts';
+import type { SnapshotRecord } from '../../src/repository/snapshots/record.ts';
+import { ByteWriter } from '../../src/repository/tree/bytes.ts';
+import { listTree, readTree } from '../../src/repository/tree/contents.ts';
+import { emptyNode, type NodeType, type TreeNode, writeBody } from '../../src/repository/tree/node.ts';
+import { compareTreePaths } from '../../src/repository/tree/path.ts';
+import { describeRoot } from '../../src/repository/tree/reader.ts';
+import { TreeSeeker } from '../../src/repository/tree/seeker.ts';
+import { SegmentCutter } from '../../src/repository/tree/segments.ts';
 
 const folders = Array.from({ length: 50 }, (_, f) => `folder-${String(f).padStart(2, '0')}`);
 const filesOf = (folder: string): string[] =>

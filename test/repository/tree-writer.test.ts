@@ -13,8 +13,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SnapshotSummary } from '../../src/repository/contract.ts';
-import { restoreTree } from '../../src/repository/tree-restorer.ts';
-import { writeTree } from '../../src/repository/tree-writer.ts';
+import { restoreTree } from '../../src/repository/tree/restorer.ts';
+import { writeTree } from '../../src/repository/tree/writer.ts';
 import { createInlineCore, type InlineCore } from '../kit/inline-core.ts';
 import { compareTrees, describeTree, differences } from '../kit/tree-compare.ts';
 

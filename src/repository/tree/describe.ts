@@ -1,0 +1,70 @@
+import { type BigIntStats, readlinkSync } from 'node:fs';
+import { errnoOf } from '../file-faults.ts';
+import { emptyNode, maxBodyBytes, type TreeNode } from './node.ts';
+import { systemPath, type TreePath, treePathText } from './path.ts';
+import { loadPosix, type Xattr } from './posix.ts';
+
+/** Leaves room in a body for everything else. */
+const maxXattrBytes = maxBodyBytes / 2;
+
+/**
+ * What a file system tells of a path, but for the content of files. `changedBeforeNs`: a ctime at or after it is not kept as a hint,
+ * since a change in the same tick of the clock could follow unseen.
+ */
+export function describeNode(
+  root: string,
+  path: TreePath,
+  stat: BigIntStats,
+  changedBeforeNs: bigint,
+  warn: (line: string) => void,
+): TreeNode | undefined {
+  const common = {
+    ...emptyNode,
+    inode: stat.ino,
+    ctimeNs: stat.ctimeNs < changedBeforeNs ? stat.ctimeNs : 0n,
+    mtimeNs: stat.mtimeNs,
+    mode: Number(stat.mode) & 0o7777,
+    uid: Number(stat.uid),
+    gid: Number(stat.gid),
+    xattrs: readXattrs(root, path, warn),
+  };
+  if (stat.isFile()) return { ...common, type: 'file', size: Number(stat.size) };
+  if (stat.isDirectory()) return { ...common, type: 'folder' };
+  // The bits of a symlink mean nothing and are the same on Linux for every one.
+  if (stat.isSymbolicLink()) return { ...common, type: 'symlink', mode: 0o777, target: readLink(root, path) };
+  if (stat.isFIFO()) return { ...common, type: 'fifo' };
+  if (!stat.isCharacterDevice() && !stat.isBlockDevice()) return undefined;
+  const rdev = stat.rdev;
+  return {
+    ...common,
+    type: stat.isBlockDevice() ? 'block' : 'character',
+    major: Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n)),
+    minor: Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)),
+  };
+}
+
+/** A node's device number as Linux takes it. */
+export function deviceNumber(major: number, minor: number): bigint {
+  const high = BigInt(major);
+  const low = BigInt(minor);
+  return (low & 0xffn) | ((high & 0xfffn) << 8n) | ((low & 0xffffff00n) << 12n) | ((high & 0xfffff000n) << 32n);
+}
+
+function readLink(root: string, path: TreePath): string {
+  return readlinkSync(systemPath(root, path), { encoding: 'buffer' }).toString('latin1');
+}
+
+function readXattrs(root: string, path: TreePath, warn: (line: string) => void): readonly Xattr[] {
+  try {
+    const xattrs = loadPosix().readXattrs(systemPath(root, path));
+    const bytes = xattrs.reduce((sum, { name, value }) => sum + name.length + value.length, 0);
+    if (bytes <= maxXattrBytes) return xattrs;
+    warn(`The extended attributes of ${treePathText(path)} were left out: they take ${bytes} bytes, more than ${maxXattrBytes}.`);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    if (errno !== 'ENOENT')
+      warn(`The extended attributes of ${treePathText(path)} were left out: they could not be read (${errno}).`);
+  }
+  return [];
+}

@@ -1,0 +1,189 @@
+import { closeSync, fsyncSync, lutimesSync, openSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { errnoFault } from '../file-faults.ts';
+
+/**
+ * What node:fs does not offer of the C library. Paths are raw bytes without a NUL, never followed when they are links.
+ * Every failed call is the fault `repository.file_failed` with `details.errno`.
+ */
+export interface Posix {
+  /** One line for each thing that cannot be carried on this platform; empty where all of it can. */
+  readonly gaps: readonly string[];
+  /** Sets the time of change to the nanosecond and leaves the time of access alone. */
+  setTime(path: Uint8Array, mtimeNs: bigint): void;
+  /** Extended attributes (ACLs among them) in byte order of their names; empty where the file system has none. */
+  readXattrs(path: Uint8Array): readonly Xattr[];
+  setXattr(path: Uint8Array, xattr: Xattr): void;
+  removeXattr(path: Uint8Array, name: Uint8Array): void;
+  /** FIFO, character or block device; `mode` holds type and permission bits. */
+  makeNode(path: Uint8Array, mode: number, rdev: bigint): void;
+  /** The next byte of data (or of a hole) at or after the offset; undefined when there is none; 'unsupported' where files have no holes. */
+  seek(fd: number, offset: number, to: 'data' | 'hole'): number | undefined | 'unsupported';
+  /** Everything written to the file system that holds the path is durable when this returns; may take many seconds. */
+  syncFilesystem(path: Uint8Array): void;
+  /** False where `syncFilesystem` reaches folders only, so that each file has to be made durable by itself. */
+  readonly syncsFiles: boolean;
+}
+
+export interface Xattr {
+  readonly name: Buffer;
+  readonly value: Buffer;
+}
+
+let loaded: Posix | undefined;
+
+/** The C library of this thread, loaded at the first call (about 3 ms); node:fs with gaps where it cannot be loaded. */
+export function loadPosix(): Posix {
+  loaded ??= loadNative() ?? createPlainPosix();
+  return loaded;
+}
+
+function loadNative(): Posix | undefined {
+  // Numbers of flags and the layout of timespec below are those of 64-bit Linux.
+  if (process.platform !== 'linux' || !['x64', 'arm64', 'riscv64', 'loong64'].includes(process.arch)) return undefined;
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+    return createNativePosix(koffi);
+  } catch {
+    // Whatever the reason (no prebuilt binary, a symbol missing): the gaps of the plain one are told in every snapshot.
+    return undefined;
+  }
+}
+
+const atFdCwd = -100;
+const atSymlinkNofollow = 0x100;
+const utimeOmit = 0x3ffffffen;
+const maxXattrBytes = 65_536; // XATTR_SIZE_MAX and XATTR_LIST_MAX of Linux
+const noXattrs = new Set(['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+function createNativePosix(koffi: typeof import('koffi')): Posix {
+  const libc = koffi.load(null);
+  const utimensat = libc.func('int utimensat(int, const void *, const void *, int)') as (...args: unknown[]) => number;
+  const llistxattr = libc.func('long llistxattr(const void *, void *, size_t)') as (...args: unknown[]) => number;
+  const lgetxattr = libc.func('long lgetxattr(const void *, const void *, void *, size_t)') as (...args: unknown[]) => number;
+  const lsetxattr = libc.func('int lsetxattr(const void *, const void *, const void *, size_t, int)') as (
+    ...args: unknown[]
+  ) => number;
+  const lremovexattr = libc.func('int lremovexattr(const void *, const void *)') as (...args: unknown[]) => number;
+  const mknod = libc.func('int mknod(const void *, unsigned int, uint64_t)') as (...args: unknown[]) => number;
+  const lseek = libc.func('int64_t lseek(int, int64_t, int)') as (...args: unknown[]) => number;
+  const syncfs = libc.func('int syncfs(int)') as (...args: unknown[]) => number;
+
+  const names = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
+  const errno = (): string => names.get(koffi.errno()) ?? `errno ${koffi.errno()}`;
+  const timespecs = Buffer.alloc(32);
+  timespecs.writeBigInt64LE(utimeOmit, 8);
+  const list = Buffer.alloc(maxXattrBytes);
+  const value = Buffer.alloc(maxXattrBytes);
+  // Paths are copied into one buffer a thread instead of a fresh one a call: a tree makes a million of them.
+  const pathBytes = Buffer.alloc(8192);
+  const nameBytes = Buffer.alloc(512);
+
+  const terminated = (scratch: Buffer, text: Uint8Array): Buffer => {
+    if (text.length >= scratch.length) throw errnoFault('ENAMETOOLONG', 'use', text);
+    scratch.set(text);
+    scratch[text.length] = 0;
+    return scratch;
+  };
+
+  return {
+    gaps: [],
+    syncsFiles: true,
+    setTime(path, mtimeNs) {
+      const rest = ((mtimeNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+      timespecs.writeBigInt64LE((mtimeNs - rest) / 1_000_000_000n, 16);
+      timespecs.writeBigInt64LE(rest, 24);
+      if (utimensat(atFdCwd, terminated(pathBytes, path), timespecs, atSymlinkNofollow) !== 0) {
+        throw errnoFault(errno(), 'set the time of', path);
+      }
+    },
+    readXattrs(path) {
+      const cPath = terminated(pathBytes, path);
+      const length = llistxattr(cPath, list, list.length);
+      if (length === 0) return [];
+      if (length < 0) {
+        const name = errno();
+        if (noXattrs.has(name)) return [];
+        throw errnoFault(name, 'list the extended attributes of', path);
+      }
+      const found: Xattr[] = [];
+      for (let at = 0; at < length; ) {
+        const end = list.indexOf(0, at);
+        const name = Buffer.from(list.subarray(at, end));
+        at = end + 1;
+        const size = lgetxattr(cPath, terminated(nameBytes, name), value, value.length);
+        if (size >= 0) found.push({ name, value: Buffer.from(value.subarray(0, size)) });
+        // ENODATA: it was removed since it was listed.
+        else if (koffi.errno() !== koffi.os.errno['ENODATA'])
+          throw errnoFault(errno(), `read the extended attribute ${name.toString()} of`, path);
+      }
+      return found.sort((a, b) => Buffer.compare(a.name, b.name));
+    },
+    setXattr(path, xattr) {
+      if (lsetxattr(terminated(pathBytes, path), terminated(nameBytes, xattr.name), xattr.value, xattr.value.length, 0) !== 0) {
+        throw errnoFault(errno(), `set the extended attribute ${xattr.name.toString()} of`, path);
+      }
+    },
+    removeXattr(path, name) {
+      if (lremovexattr(terminated(pathBytes, path), terminated(nameBytes, name)) !== 0) {
+        throw errnoFault(errno(), `remove the extended attribute ${Buffer.from(name).toString()} of`, path);
+      }
+    },
+    makeNode(path, mode, rdev) {
+      if (mknod(terminated(pathBytes, path), mode, rdev) !== 0) throw errnoFault(errno(), 'make the special file', path);
+    },
+    seek(fd, offset, to) {
+      const found = lseek(fd, offset, to === 'data' ? 3 : 4);
+      if (found >= 0) return found;
+      const name = errno();
+      if (name === 'ENXIO') return undefined;
+      if (name === 'EINVAL' || noXattrs.has(name)) return 'unsupported';
+      throw errnoFault(name, 'look for holes in', `file descriptor ${fd}`);
+    },
+    syncFilesystem(path) {
+      const fd = openSync(Buffer.from(path), 'r');
+      try {
+        if (syncfs(fd) !== 0) throw errnoFault(errno(), 'make durable', path);
+      } finally {
+        closeSync(fd);
+      }
+    },
+  };
+}
+
+/** Node alone: for platforms without the C library above. */
+export function createPlainPosix(): Posix {
+  return {
+    gaps: [
+      'Extended attributes and ACLs are not carried on this platform: the C library could not be loaded.',
+      'Holes of sparse files are read as zeros on this platform: the C library could not be loaded.',
+      'Times are set to the microsecond only (before 1970 to the millisecond) on this platform: the C library could not be loaded.',
+      'FIFOs and device nodes cannot be made on this platform: the C library could not be loaded.',
+    ],
+    syncsFiles: false,
+    setTime(path, mtimeNs) {
+      // node:fs takes a negative number for "now", a Date for what it says, but a Date knows milliseconds only.
+      const time = mtimeNs < 0n ? new Date(Number(mtimeNs / 1_000_000n)) : Number(mtimeNs / 1000n) / 1e6;
+      lutimesSync(Buffer.from(path), time, time);
+    },
+    readXattrs: () => [],
+    setXattr: (path) => {
+      throw errnoFault('ENOTSUP', 'set an extended attribute of', path);
+    },
+    removeXattr: (path) => {
+      throw errnoFault('ENOTSUP', 'remove an extended attribute of', path);
+    },
+    makeNode: (path) => {
+      throw errnoFault('ENOTSUP', 'make the special file', path);
+    },
+    seek: () => 'unsupported',
+    syncFilesystem(path) {
+      const fd = openSync(Buffer.from(path), 'r');
+      try {
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+    },
+  };
+}

@@ -1,0 +1,27 @@
+import type { AnyTask } from '../workers/task.ts';
+import { identifySegmentsTask, storeSegmentTask, treeDigestTask } from './digest.ts';
+import { readFilesTask, readPieceTask, storeListsTask } from './read-task.ts';
+import {
+  checkNodesTask,
+  checkPlacesTask,
+  makeNodesTask,
+  removeFolderTask,
+  restoreBatchTask,
+  syncFolderTask,
+} from './restore-task.ts';
+
+/** What worker threads can do for trees. */
+export const treeTasks: readonly AnyTask[] = [
+  readFilesTask,
+  readPieceTask,
+  storeListsTask,
+  storeSegmentTask,
+  identifySegmentsTask,
+  treeDigestTask,
+  restoreBatchTask,
+  makeNodesTask,
+  checkNodesTask,
+  checkPlacesTask,
+  removeFolderTask,
+  syncFolderTask,
+];

@@ -1,0 +1,194 @@
+import { readSync, writeSync } from 'node:fs';
+import { MiB } from '../../base/bytes.ts';
+import { Fault } from '../../base/faults.ts';
+import { fileFault } from '../file-faults.ts';
+import type { Level } from '../packs/chunk-sink.ts';
+import type { BlockBatch } from '../packs/chunk-source.ts';
+import type { BadPiece } from '../packs/open-batch.ts';
+import { loadPosix } from '../tree/posix.ts';
+import type { AnyTask, Task, WorkerContext } from '../workers/task.ts';
+import { slotBytes, slotId, slotsPerLeaf } from './map.ts';
+
+/** A volume is worked on in pieces of 4 MiB: long enough that messages cost nothing, short enough to cancel between two. */
+export const segmentBytes = 4 * MiB;
+const zeros = Buffer.alloc(slotBytes);
+const idBytes = 32;
+
+/** Stores what is new under the writing key; or only says the ids that the chunks have under the given root key. */
+type Purpose = { readonly store: Level } | { readonly identify: string };
+
+export interface SegmentInput {
+  /** An open file, read at `offset`; or the bytes themselves, which come back in the output for reuse. */
+  readonly from: { readonly fd: number; readonly offset: number; readonly name: string } | { readonly bytes: ArrayBuffer };
+  /** At most `segmentBytes`; a multiple of a slot but for the volume's end. */
+  readonly length: number;
+  readonly purpose: Purpose;
+}
+
+export interface SegmentOutput {
+  /** 32 bytes a slot; all zero bytes for a slot of zeros. */
+  readonly ids: Uint8Array<ArrayBuffer>;
+  readonly bytes?: ArrayBuffer;
+}
+
+let scratch: Buffer | undefined;
+
+function scratchBytes(length: number): Buffer {
+  scratch ??= Buffer.allocUnsafeSlow(segmentBytes);
+  return scratch.subarray(0, length);
+}
+
+export const readSegment: Task<SegmentInput, SegmentOutput> = {
+  name: 'volume.read_segment',
+  run({ from, length, purpose }, context) {
+    const ids = new Uint8Array(Math.ceil(length / slotBytes) * idBytes);
+    context.transfer(ids.buffer);
+    if ('bytes' in from) {
+      identifySlots(Buffer.from(from.bytes, 0, length), ids, purpose, context);
+      context.transfer(from.bytes);
+      return { ids, bytes: from.bytes };
+    }
+    if (isHole(from.fd, from.offset, length)) {
+      if ('store' in purpose) context.sink.countReused(length);
+      return { ids };
+    }
+    const bytes = scratchBytes(length);
+    readFully(from.fd, bytes, from.offset, from.name);
+    identifySlots(bytes, ids, purpose, context);
+    return { ids };
+  },
+};
+
+function identifySlots(bytes: Buffer, ids: Uint8Array, purpose: Purpose, context: WorkerContext): void {
+  for (let at = 0, slot = 0; at < bytes.length; at += slotBytes, slot++) {
+    context.throwIfAborted();
+    const plain = bytes.subarray(at, at + slotBytes);
+    if (isZero(plain)) {
+      if ('store' in purpose) context.sink.countReused(plain.length);
+      continue;
+    }
+    ids.set(
+      'store' in purpose ? context.sink.store(plain, purpose.store) : context.identify(plain, purpose.identify),
+      slot * idBytes,
+    );
+  }
+}
+
+/** Looks at the ends first: data is told from zeros without a comparison. */
+function isZero(bytes: Buffer): boolean {
+  return (
+    bytes[0] === 0 &&
+    bytes[bytes.length - 1] === 0 &&
+    bytes.equals(bytes.length === slotBytes ? zeros : zeros.subarray(0, bytes.length))
+  );
+}
+
+/** Nothing but a hole in that range; false where the file system does not tell. */
+export function isHole(fd: number, offset: number, length: number): boolean {
+  const data = loadPosix().seek(fd, offset, 'data');
+  return data === undefined || (data !== 'unsupported' && data >= offset + length);
+}
+
+/** A leaf of the map, or anything else the repository makes for itself. */
+export const storeMap: Task<{ readonly plain: Uint8Array }, Uint8Array> = {
+  name: 'volume.store_map',
+  run: ({ plain }, context) => context.sink.storeMap(plain),
+};
+
+/** Whether every chunk that the slots of a leaf name is there. */
+export const areStored: Task<{ readonly slots: Uint8Array }, boolean> = {
+  name: 'volume.are_stored',
+  run({ slots }, context) {
+    const leaf = Buffer.from(slots.buffer, slots.byteOffset, slots.byteLength);
+    for (let slot = 0; slot < slotsPerLeaf; slot++) {
+      const id = slotId(leaf, slot);
+      if (id && !context.sink.has(id)) return false;
+    }
+    return true;
+  },
+};
+
+/** The keyed hash of the bytes, as a chunk of them would be called. */
+export const identify: Task<{ readonly plain: Uint8Array; readonly keyId: string }, Uint8Array> = {
+  name: 'volume.identify',
+  run: ({ plain, keyId }, context) => context.identify(plain, keyId),
+};
+
+export interface PlaceInput {
+  readonly fd: number;
+  readonly name: string;
+  readonly batch: BlockBatch;
+  /** Where in the file each entry of `batch.wants` goes. */
+  readonly offsets: Float64Array<ArrayBuffer>;
+}
+
+export interface PlaceOutput {
+  readonly written: number;
+  /** What could not be opened, and is not written. */
+  readonly bad: readonly BadPiece[];
+}
+
+/** Writes the chunks of a batch to every place that wants them. */
+export const placeChunks: Task<PlaceInput, PlaceOutput> = {
+  name: 'volume.place_chunks',
+  run({ fd, name, batch, offsets }, context) {
+    let written = 0;
+    const bad: BadPiece[] = [];
+    const write = (plain: Uint8Array, wants: Uint32Array, firstWant: number): void => {
+      context.throwIfAborted();
+      for (let n = 0; n < wants.length; n++) {
+        writeFully(fd, plain, offsets[firstWant + n] ?? 0, name);
+        written += plain.length;
+      }
+    };
+    context.openBatch(batch, write, (piece) => bad.push(piece));
+    return { written, bad };
+  },
+};
+
+/** Makes the bytes zero, writing only where they are not: what is a hole stays one. */
+export const clearSegment: Task<
+  { readonly fd: number; readonly name: string; readonly offset: number; readonly length: number },
+  void
+> = {
+  name: 'volume.clear_segment',
+  run({ fd, name, offset, length }, context) {
+    if (isHole(fd, offset, length)) return;
+    const bytes = scratchBytes(length);
+    readFully(fd, bytes, offset, name);
+    for (let at = 0; at < length; at += slotBytes) {
+      context.throwIfAborted();
+      const slot = bytes.subarray(at, at + slotBytes);
+      if (!isZero(slot)) writeFully(fd, zeros.subarray(0, slot.length), offset + at, name);
+    }
+  },
+};
+
+export const volumeTasks: readonly AnyTask[] = [readSegment, storeMap, areStored, identify, placeChunks, clearSegment];
+
+function readFully(fd: number, bytes: Uint8Array, offset: number, name: string): void {
+  for (let done = 0; done < bytes.length; ) {
+    const count = attempt('read', name, () => readSync(fd, bytes, done, bytes.length - done, offset + done));
+    if (count === 0) {
+      throw new Fault('conflict', 'repository.source_changed', `${name} ended at byte ${offset + done} while it was read.`, {
+        retry: 'later',
+        help: 'Something made it shorter; protect it again when it is quiet.',
+      });
+    }
+    done += count;
+  }
+}
+
+function writeFully(fd: number, bytes: Uint8Array, offset: number, name: string): void {
+  for (let done = 0; done < bytes.length; ) {
+    done += attempt('write', name, () => writeSync(fd, bytes, done, bytes.length - done, offset + done));
+  }
+}
+
+function attempt<T>(verb: string, name: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw fileFault(error, verb, name);
+  }
+}
