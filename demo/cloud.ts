@@ -8,7 +8,7 @@ import { createKarriClient, type KarriClient } from '../test/kit/karri-client.ts
 import { createKarriProcess, type KarriProcess } from '../test/kit/karri-process.ts';
 
 const run = promisify(execFile);
-const karri = fileURLToPath(new URL('../src/app/cli/karri.ts', import.meta.url));
+const karri = fileURLToPath(new URL('../bin/karri.mjs', import.meta.url));
 
 /** The same tenant on every cloud: it decides which checkpoints are visible. */
 const projectId = '5b0a7c21e9d84f3f8a6be2c4d1907f36';

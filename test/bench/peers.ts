@@ -60,7 +60,7 @@ export function readVersion(program: string, ...args: string[]): string {
   return execFileSync(program, args, { encoding: 'utf8' }).trim().split('\n')[0] ?? '';
 }
 
-const karri = fileURLToPath(new URL('../../src/app/cli/karri.ts', import.meta.url));
+const karri = fileURLToPath(new URL('../../bin/karri.mjs', import.meta.url));
 
 /** Karri as a user starts it: the plain command, Node's start included. `folder` holds key and bank, unless the bank is in the server. */
 export function createKarri(folder: string, server?: BenchServer): Subject {

@@ -7,15 +7,15 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { countBuffersAsHeap } from '../../src/app/cli/garbage.ts';
+import { setFlagsFromString } from 'node:v8';
 import { KiB, MiB } from '../../src/base/bytes.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { createLimit } from '../../src/base/limit.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { openTestS3 } from '../kit/banks.ts';
 
-// As the command does.
-countBuffersAsHeap();
+// As bin/karri.mjs does.
+setFlagsFromString('--external-memory-accounted-in-global-limit');
 const packBytes = 16 * MiB;
 const packs = Math.max(4, Math.round(Number(process.argv[2] ?? 512) / 16));
 const rounds = 3;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 
-const program = fileURLToPath(new URL('../../src/app/cli/karri.ts', import.meta.url));
+const program = fileURLToPath(new URL('../../bin/karri.mjs', import.meta.url));
 const startTimeoutMs = 60_000;
 const stopTimeoutMs = 30_000;
 
