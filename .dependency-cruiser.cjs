@@ -14,7 +14,8 @@ const floorRules = Object.entries(floors).map(([floor, below]) => ({
 /** What lies outside src and is part of a floor all the same. */
 function beside(floor) {
   if (floor === 'db') return ['^migrations/'];
-  if (floor === 'app') return ['^migrations/', '^plugins/index\\.ts$'];
+  // The plain commands open a bank without the plugins' schemas and what checks them: 460 modules, 0.2 s.
+  if (floor === 'app') return ['^migrations/', '^plugins/index\\.ts$', '^plugins/banks/[a-z0-9]+/[a-z0-9]+-store\\.ts$'];
   return [];
 }
 

@@ -6,11 +6,10 @@ import type { Protection, ProtectionSchemas } from '../plugin/protection.ts';
 import type { Registry } from '../plugin/registry.ts';
 import type { Repository } from '../repository/contract.ts';
 import { openRepository } from '../repository/repository.ts';
-import { createLimitedStore } from '../storage/limited.ts';
+import { createBankStore } from '../storage/bank-store.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { createPrefixedStore } from '../storage/prefixed.ts';
-import { createRetryingStore } from '../storage/retrying.ts';
-import { createThrottledStore, type Throttle } from '../storage/throttled.ts';
+import type { Throttle } from '../storage/throttled.ts';
 import { keyPart } from './bank-layout.ts';
 
 /** A provider as the operator wrote it down, checked and with its key read. */
@@ -63,8 +62,6 @@ export interface ProviderRegistryOptions {
   readonly throttle?: Throttle;
 }
 
-const bankCallsAtOnce = 16;
-
 export async function openProviderRegistry(
   definitions: readonly ProviderDefinition[],
   options: ProviderRegistryOptions,
@@ -108,9 +105,7 @@ async function openProvider(
 ): Promise<OpenProvider & { close(): Promise<void> }> {
   const bankPlugin = registry.getBank(definition.bank.plugin);
   const raw = await bankPlugin.open(definition.bank.config, definition.context);
-  const limited = createLimitedStore(raw, bankCallsAtOnce);
-  // Within the retries, as a second try sends its bytes again; around the limit, so that who waits holds no place.
-  const bank = createRetryingStore(throttle ? createThrottledStore(limited, throttle) : limited, { log });
+  const bank = createBankStore(raw, { log, throttle });
 
   const types = new Map<string, TypeProtection>();
   const protections: Protection[] = [];

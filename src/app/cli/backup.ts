@@ -34,8 +34,7 @@ export const backup: Command = {
     if (isFolder && changed !== undefined) throw new UsageError('--changed belongs to an image or a device, not to a folder.');
     refuseBankInside(path, values.bank);
     const transfer = startTransfer(streams, values.json);
-    return withLocalRepository(values, streams, { init: values.init }, async ({ open, signal }) => {
-      const repository = await open();
+    return withLocalRepository(values, streams, { init: values.init }, async ({ repository, signal }) => {
       const writeOptions = {
         subject: `path:${path}`,
         level: values.fast ? 'fast' : 'default',

@@ -14,8 +14,7 @@ export const check: Command = {
     if (values.percent === '' || !(percent >= 0 && percent <= 100))
       throw new UsageError(`--percent is "${values.percent}"; it must be a number from 0 to 100.`);
     const transfer = startTransfer(streams, values.json);
-    return withLocalRepository(values, streams, { init: false }, async ({ open, signal }) => {
-      const repository = await open();
+    return withLocalRepository(values, streams, { init: false }, async ({ repository, signal }) => {
       const { objects, blobs, readBytes, damages } = await repository.check(percent, { signal, onProgress: transfer.update });
       const { seconds } = transfer.end();
       if (values.json) {

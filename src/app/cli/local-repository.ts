@@ -1,19 +1,16 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { builtInPlugins } from '../../../plugins/index.ts';
-import { systemClock } from '../../base/clock.ts';
 import { Fault } from '../../base/faults.ts';
+import type { Log } from '../../base/log.ts';
+import type { Environment } from '../../config/environment.ts';
 import { createKeyFile, readKeyFile } from '../../config/key-file.ts';
-import { createRegistry } from '../../plugin/registry.ts';
-import { keyPart } from '../../protection/bank-layout.ts';
-import { openProviderRegistry } from '../../protection/provider-registry.ts';
 import type { Repository } from '../../repository/contract.ts';
-import { openKeyRing } from '../../repository/seal/keys.ts';
 import type { SnapshotRecord } from '../../repository/snapshots/record.ts';
-import { Snapshots } from '../../repository/snapshots/snapshots.ts';
+import { createBankStore } from '../../storage/bank-store.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
 import { createPrefixedStore } from '../../storage/prefixed.ts';
-import { createLog } from '../log.ts';
+import { createTextLog } from '../text-log.ts';
 import { type Streams, UsageError } from './command.ts';
 
 /** What the plain commands share: a bank and a key, without service, database or provider file. */
@@ -41,89 +38,88 @@ export interface BankValues {
 const projectId = 'local';
 
 export interface LocalRepository {
-  /** Opened at the first call: it loads the index and starts the threads. */
-  open(): Promise<Repository>;
-  /** Reads the snapshot objects alone. */
+  readonly repository: Repository;
   getSnapshot(id: string): Promise<SnapshotRecord>;
-  /** Oldest first. */
-  listSnapshots(): Promise<readonly SnapshotRecord[]>;
   /** Aborts at Ctrl-C or SIGTERM; a second one ends the process at once. */
   readonly signal: AbortSignal;
 }
 
 /**
  * Hands the repository of project `local` in the bank to `work` and closes everything behind it. `init`: the key and the repository
- * are made where they are missing.
+ * are made where they are missing. Loads no more than this takes: neither the plugins' schemas nor what checks them.
  * @throws UsageError; the faults of bank, key and repository
  */
 export async function withLocalRepository<Result>(
   values: BankValues,
   streams: Streams,
   { init }: { readonly init: boolean },
-  work: (repository: LocalRepository) => Promise<Result>,
+  work: (local: LocalRepository) => Promise<Result>,
 ): Promise<Result> {
   if (values.bank === undefined) throw new UsageError('Say which bank: --bank DIR or --bank s3://BUCKET.');
   if (values['key-file'] === undefined) throw new UsageError('Say where the key is: --key-file FILE.');
-  const bank = describeBank(values.bank, values, init);
+  const openBank = describeBank(values.bank, values, init);
   const keyFile = resolve(values['key-file']);
   const providerKey = init && !existsSync(keyFile) ? createKeyFile(keyFile) : readKeyFile(keyFile);
-  const log = createLog({ level: 'warn', format: 'text', output: streams.err });
-  const registry = createRegistry(builtInPlugins);
-  const context = {
-    log,
-    resolvePath: (path: string) => resolve(path),
-    readEnvironment: (name: string) => streams.environment[name],
-    volumeRoots: [],
-    namedVolumes: [],
-    ownFolders: [],
-  };
-  const definition = { id: projectId, name: values.bank, description: '', bank, key: providerKey, protections: [], context };
+  const log = createTextLog('warn', streams.err);
   const interrupt = listenForInterrupt();
-  const providers = await openProviderRegistry([definition], {
-    registry,
-    log,
-    threads: availableParallelism(),
-    scratchFolder: join(tmpdir(), 'karri-scratch'),
-  });
+  // Side by side: an SDK takes as long to load as the repository's code.
+  const [raw, { openRepository }, { insideOf }] = await Promise.all([
+    openBank({ log, environment: streams.environment }),
+    import('../../repository/repository.ts'),
+    import('../../repository/inside.ts'),
+  ]);
+  const bank = createBankStore(raw, { log });
   try {
-    const provider = providers.get(projectId);
-    const store = createPrefixedStore(provider.bank, `repositories/${keyPart(projectId)}/`);
-    const readSnapshots = async (): Promise<Snapshots> => {
-      const keys = await openKeyRing({ store, projectId, providerKey, create: false, log });
-      return new Snapshots({ store, projectId, keys, log, clock: systemClock });
-    };
-    return await work({
-      open: () => provider.repository(projectId, { create: init }),
-      getSnapshot: async (id) => (await readSnapshots()).get(id, interrupt.signal),
-      async listSnapshots() {
-        const snapshots = await readSnapshots();
-        const records = await Promise.all((await snapshots.list()).map((id) => snapshots.get(id, interrupt.signal)));
-        return records.sort((a, b) => a.createdAtMs - b.createdAtMs);
-      },
-      signal: interrupt.signal,
+    const repository = await openRepository({
+      store: createPrefixedStore(bank, `repositories/${projectId}/`),
+      projectId,
+      providerKey,
+      create: init,
+      log,
+      threads: availableParallelism(),
+      scratchFolder: join(tmpdir(), 'karri-scratch'),
     });
+    try {
+      const { core } = insideOf(repository);
+      return await work({ repository, getSnapshot: (id) => core.getSnapshot(id, interrupt.signal), signal: interrupt.signal });
+    } finally {
+      await repository.close();
+    }
   } finally {
-    await providers.close();
+    await bank.close();
     interrupt.stop();
   }
 }
 
-/** The bank as a plugin's name and configuration. */
-function describeBank(bank: string, values: BankValues, init: boolean): { plugin: string; config: Record<string, unknown> } {
+type OpenBank = (from: { readonly log: Log; readonly environment: Environment }) => Promise<ObjectStore>;
+
+function describeBank(bank: string, values: BankValues, init: boolean): OpenBank {
   const { endpoint, region, 'credentials-file': credentialsFile } = values;
   if (!bank.startsWith('s3://')) {
     if (endpoint ?? region ?? credentialsFile)
       throw new UsageError('--endpoint, --region and --credentials-file belong to a bank s3://BUCKET.');
-    return { plugin: 'filesystem', config: { path: resolve(bank) } };
+    const path = resolve(bank);
+    return async () => (await import('../../../plugins/banks/filesystem/filesystem-store.ts')).openFilesystemStore(path);
   }
-  const [, bucket, prefix] = /^s3:\/\/([^/]+)(?:\/(.*?))?\/?$/.exec(bank) ?? [];
+  const [, bucket, prefix] = /^s3:\/\/([^/]{3,255})(?:\/(.*?))?\/?$/.exec(bank) ?? [];
   if (bucket === undefined) throw new UsageError(`--bank is "${bank}"; it must be a folder or s3://BUCKET[/PREFIX].`);
-  const keys =
-    credentialsFile === undefined
+  if (endpoint !== undefined && !/^https?:\/\/[^/@]+\/?$/.test(endpoint))
+    throw new UsageError(`--endpoint is "${endpoint}"; it must be http://HOST[:PORT] or https://HOST[:PORT].`);
+  const config = {
+    bucket,
+    ...(prefix && { prefix }),
+    ...(endpoint !== undefined && { endpoint }),
+    ...(region !== undefined && { region }),
+    ...(credentialsFile === undefined
       ? { access_key_env: 'AWS_ACCESS_KEY_ID', secret_key_env: 'AWS_SECRET_ACCESS_KEY' }
-      : { credentials_file: resolve(credentialsFile) };
-  const config = { bucket, prefix: prefix || undefined, endpoint, region, ...keys, create_bucket: init || undefined };
-  return { plugin: 's3', config: Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined)) };
+      : { credentials_file: resolve(credentialsFile) }),
+    create_bucket: init,
+  };
+  return async ({ log, environment }) => {
+    const { openS3Store } = await import('../../../plugins/banks/s3/s3-store.ts');
+    const readEnvironment = (name: string): string | undefined => environment[name];
+    return openS3Store(config, { log, resolvePath: resolve, readEnvironment, volumeRoots: [], namedVolumes: [], ownFolders: [] });
+  };
 }
 
 function listenForInterrupt(): { readonly signal: AbortSignal; stop(): void } {

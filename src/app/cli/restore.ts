@@ -14,11 +14,10 @@ export const restore: Command = {
     if (id === undefined || target === undefined) throw new UsageError('Say which snapshot and where to: SNAPSHOT TARGET.');
     const path = resolve(target);
     const transfer = startTransfer(streams, values.json);
-    return withLocalRepository(values, streams, { init: false }, async ({ open, getSnapshot, signal }) => {
+    return withLocalRepository(values, streams, { init: false }, async ({ repository, getSnapshot, signal }) => {
       const { kind } = await getSnapshot(id);
       if (kind === 'tree' && values.overwrite)
         throw new UsageError('--overwrite belongs to an image or a device, not to a folder.');
-      const repository = await open();
       const transferOptions = { signal, onProgress: transfer.update };
       const summary =
         kind === 'tree'

@@ -8,8 +8,10 @@ export const snapshots: Command = {
   summary: 'list what `karri backup` has put into a bank, oldest first',
   async run(args, streams) {
     const { values } = parse(args, bankOptions);
-    return withLocalRepository(values, streams, { init: false }, async ({ listSnapshots }) => {
-      const rows = (await listSnapshots()).map(({ id, createdAtMs, kind, subject, sizeBytes, storedBytes }) => ({
+    return withLocalRepository(values, streams, { init: false }, async ({ repository, getSnapshot }) => {
+      const records = await Promise.all((await repository.listSnapshots()).map((id) => getSnapshot(id)));
+      records.sort((a, b) => a.createdAtMs - b.createdAtMs);
+      const rows = records.map(({ id, createdAtMs, kind, subject, sizeBytes, storedBytes }) => ({
         id,
         created_at: isoTime(createdAtMs),
         kind,
