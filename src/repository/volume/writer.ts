@@ -89,7 +89,7 @@ async function writeReader(
   const volume = new VolumeWrite(core, session, sizeBytes, options.level ?? 'default');
   const free: ArrayBuffer[] = [];
   await volume.readAll(readerSegments(reader, volume, reuse, session.signal, free), (bytes) => void free.push(bytes));
-  return volume.finish(options.subject, parent?.record.id ?? null, null, []);
+  return volume.finish(options.subject, parent?.record.id ?? null, null, [], parent);
 }
 
 async function writePath(
@@ -114,7 +114,7 @@ async function writePath(
     const warnings = steady
       ? []
       : [`${input.path} changed while it was read; quiesce it with a hook or protect a snapshot of it.`];
-    return await volume.finish(options.subject, parent?.record.id ?? null, steady ? source : null, warnings);
+    return await volume.finish(options.subject, parent?.record.id ?? null, steady ? source : null, warnings, parent);
   } finally {
     await opened.handle.close();
   }
@@ -258,20 +258,41 @@ class VolumeWrite implements SegmentedVolume {
     if (plain) this.#leafIds[number] = Buffer.from(await this.#session.run(storeMap, { plain }));
   }
 
-  async finish(subject: string, parent: string | null, source: Json, warnings: readonly string[]): Promise<SnapshotRecord> {
-    const plain = digestInput(this.sizeBytes, this.#leafIds);
-    const digest = await this.#core.run(identify, { plain, keyId: this.#core.writingKeyId }, { signal: this.#session.signal });
+  /** `earlier`: a snapshot under the same key, whose digest is this one's when nothing has changed; then no thread has to be started. */
+  async finish(
+    subject: string,
+    parent: string | null,
+    source: Json,
+    warnings: readonly string[],
+    earlier?: ParentVolume,
+  ): Promise<SnapshotRecord> {
+    const digest = earlier && this.#equals(earlier) ? earlier.record.digest : await this.#digest();
     return this.#session.finish({
       kind: 'volume',
       subject,
       sizeBytes: this.sizeBytes,
       files: 1,
-      digest: digestText(digest),
+      digest,
       warnings,
       parent,
       source,
       root: encodeRoot({ leaves: this.#leafIds }),
     });
+  }
+
+  #equals({ record, leaves }: ParentVolume): boolean {
+    const isSame = (id: Buffer | undefined, number: number): boolean => {
+      const before = leaves[number];
+      return id === undefined || before === undefined ? id === before : id.equals(before);
+    };
+    return record.sizeBytes === this.sizeBytes && this.#leafIds.every(isSame);
+  }
+
+  async #digest(): Promise<string> {
+    const plain = digestInput(this.sizeBytes, this.#leafIds);
+    return digestText(
+      await this.#core.run(identify, { plain, keyId: this.#core.writingKeyId }, { signal: this.#session.signal }),
+    );
   }
 }
 
