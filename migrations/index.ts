@@ -1,6 +1,8 @@
 import type { Knex } from 'knex';
 import { up as initial } from './0001-initial.ts';
 import { up as operations } from './0002-operations.ts';
+import { up as verifications } from './0003-verifications.ts';
+import { up as quotasAndServices } from './0005-quotas-and-services.ts';
 
 export interface SchemaMigration {
   /** Never changed once released: it is what the database remembers. */
@@ -12,4 +14,6 @@ export interface SchemaMigration {
 export const migrations: readonly SchemaMigration[] = [
   { name: '0001-initial', up: initial },
   { name: '0002-operations', up: operations },
+  { name: '0003-verifications', up: verifications },
+  { name: '0005-quotas-and-services', up: quotasAndServices },
 ];

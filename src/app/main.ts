@@ -8,7 +8,7 @@ import { openDatabase } from '../db/connect.ts';
 import { migrate } from '../db/migrate.ts';
 import { buildHouse } from './build.ts';
 import { startEmbeddedPostgres } from './embedded-postgres.ts';
-import { startApiRole, startSchedulerRole, startWorkerRole } from './roles.ts';
+import { startApiRole, startHeartbeat, startSchedulerRole, startWorkerRole } from './roles.ts';
 import { lockStateFolder } from './state-lock.ts';
 
 /** API pages, catalogue and steps share it; pg-boss has four of its own beside it, a worker one. */
@@ -59,10 +59,14 @@ async function startService(config: Config, log: Log): Promise<Service> {
     if (config.roles.includes('worker')) {
       const worker = await startWorkerRole(house, { knex, databaseUrl, config, clock, log });
       began.push({ name: 'worker', stop: () => worker.stop() });
+      const heartbeat = await startHeartbeat(house, 'karbor-protection', config, log);
+      began.push({ name: 'heartbeat of the worker', stop: () => heartbeat.stop() });
     }
     if (config.roles.includes('scheduler')) {
       const scheduler = startSchedulerRole(house, log);
       began.push({ name: 'scheduler', stop: () => scheduler.stop() });
+      const heartbeat = await startHeartbeat(house, 'karbor-operationengine', config, log);
+      began.push({ name: 'heartbeat of the scheduler', stop: () => heartbeat.stop() });
     }
     let url: string | undefined;
     if (config.roles.includes('api')) {

@@ -7,6 +7,7 @@ import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import { createWorkerStore } from '../db/worker-store.ts';
 import { startWorker } from '../jobs/worker.ts';
+import type { ServiceBinary } from '../model/service.ts';
 import { createFlows } from '../protection/protection.ts';
 import type { House } from './build.ts';
 
@@ -40,6 +41,19 @@ export function startWorkerRole(
     clock: options.clock,
     log: options.log,
   });
+}
+
+/** Says every ten seconds that a role of this process is there, and once more, as gone, at its end. */
+export async function startHeartbeat({ deps }: House, binary: ServiceBinary, config: Config, log: Log): Promise<Running> {
+  const seat = `${hostname()}:${config.stateDir}`;
+  const beat = (): Promise<void> => deps.services.beat({ binary, host: hostname(), seat });
+  await beat();
+  const task = cron.schedule(
+    '*/10 * * * * *',
+    () => beat().catch((error: unknown) => log.warn('The heartbeat of a service failed.', { binary, error: faultText(error) })),
+    { noOverlap: true, suppressMissedWarning: true },
+  );
+  return { stop: async () => void (await task.stop()) };
 }
 
 /** Looks every ten seconds for ends of operations that a bank could not be told of, because it was away. */

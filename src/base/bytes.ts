@@ -14,3 +14,9 @@ export function formatBytes(bytes: number): string {
 export const KiB = 1024;
 export const MiB = 1024 * 1024;
 export const GiB = 1024 * 1024 * 1024;
+
+/** `20MiB`, `1.5 TiB` or `4096` as bytes; NaN for anything else. */
+export function parseBytes(text: string): number {
+  const [, number = '', unit = 'B'] = /^(\d{1,13}(?:\.\d{1,3})?) ?(KiB|MiB|GiB|TiB|PiB)?$/.exec(text) ?? [];
+  return number === '' ? Number.NaN : Math.round(Number(number) * 1024 ** units.findIndex((each) => each === unit));
+}

@@ -16,6 +16,11 @@ export function isoTime(epochMs: number): string {
   return new Date(epochMs).toISOString();
 }
 
+/** `2031-03-09T02:00:03.512000`: Karbor's form, six digits and no zone. */
+export function microsecondTime(epochMs: number): string {
+  return `${isoTime(epochMs).slice(0, -1)}000`;
+}
+
 /** Waits, or throws the signal's reason as soon as it aborts. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -24,8 +24,11 @@ export interface Settings {
   readonly threads: number;
   /** Operations this process carries out at once. */
   readonly workerConcurrency: number;
-  /** Plans one project may have; -1: any number. */
+  /** What one project may have unless a quota says otherwise; -1: any number. */
   readonly quotaPlans: number;
+  readonly quotaCheckpoints: number;
+  readonly quotaProtectedBytes: number;
+  readonly quotaStoredBytes: number;
   /** Items on one page of a list. */
   readonly maxLimit: number;
   /** Bytes a second into all banks together; undefined: any number. */

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
+import { parseBytes } from '../base/bytes.ts';
 import { Fault } from '../base/faults.ts';
 import { canonicalUuid, isUuidLike } from '../base/ids.ts';
 import { parseChecked } from './check.ts';
@@ -16,6 +17,8 @@ export interface ProviderConfig {
   readonly key: Uint8Array;
   readonly protections: readonly PluginConfig[];
   readonly enabled: boolean;
+  /** What the bank can hold, in bytes; undefined: nobody said. */
+  readonly capacityBytes: number | undefined;
   /** Absolute. */
   readonly file: string;
   /** A path of this file, made absolute. */
@@ -44,6 +47,7 @@ const fileSchema = Type.Object(
     ),
     protections: Type.Array(pluginSchema, { minItems: 1 }),
     enabled: Type.Optional(Type.Boolean()),
+    capacity: Type.Optional(Type.Union([Type.Integer({ minimum: 1 }), Type.String()])),
   },
   { additionalProperties: false },
 );
@@ -100,9 +104,16 @@ async function readProvider(file: string, readEnvironment: (name: string) => str
     key: await readKey(file, id, content.key, readEnvironment),
     protections: content.protections.map(pluginConfig),
     enabled: content.enabled ?? true,
+    capacityBytes: content.capacity === undefined ? undefined : readCapacity(file, content.capacity),
     file,
     resolvePath,
   };
+}
+
+function readCapacity(file: string, capacity: number | string): number {
+  const bytes = parseBytes(String(capacity));
+  if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
+  throw badField(file, 'capacity', `is ${JSON.stringify(capacity)}; it must be a number of bytes, or one such as 10TiB`);
 }
 
 async function readKey(

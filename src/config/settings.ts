@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { GiB, KiB, MiB } from '../base/bytes.ts';
+import { GiB, KiB, parseBytes } from '../base/bytes.ts';
 import { logFormats, logLevels, type Role, roles, type Settings } from './config.ts';
 
 /** One setting: drives reading, `karri config show` and the table of the README. */
@@ -31,6 +31,14 @@ const path = {
 const byteRate = {
   allowed: 'a number, or one with KiB, MiB or GiB behind it, from 1KiB to 1024GiB',
   parse: parseByteRate,
+};
+
+const byteLimit = {
+  allowed: '-1 (any number), a number, or one with KiB, MiB, GiB, TiB or PiB behind it',
+  parse: (text: string): number | typeof bad => {
+    const bytes = text === '-1' ? -1 : parseBytes(text);
+    return Number.isSafeInteger(bytes) ? bytes : bad;
+  },
 };
 
 export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Name]> } = {
@@ -129,8 +137,29 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     variable: 'KARRI_QUOTA_PLANS',
     key: 'quota_plans',
     fallback: '50',
-    meaning: 'Plans a project may have; -1: any number',
+    meaning: 'Plans a project may have unless a quota says otherwise; -1: any number',
     ...wholeNumber(-1, 1_000_000_000),
+  },
+  quotaCheckpoints: {
+    variable: 'KARRI_QUOTA_CHECKPOINTS',
+    key: 'quota_checkpoints',
+    fallback: '-1',
+    meaning: 'The same for checkpoints',
+    ...wholeNumber(-1, 1_000_000_000),
+  },
+  quotaProtectedBytes: {
+    variable: 'KARRI_QUOTA_PROTECTED_BYTES',
+    key: 'quota_protected_bytes',
+    fallback: '-1',
+    meaning: 'The same for the size of all that a project protects, such as `10TiB`',
+    ...byteLimit,
+  },
+  quotaStoredBytes: {
+    variable: 'KARRI_QUOTA_STORED_BYTES',
+    key: 'quota_stored_bytes',
+    fallback: '-1',
+    meaning: 'The same for what a project has in the banks',
+    ...byteLimit,
   },
   maxLimit: {
     variable: 'KARRI_MAX_LIMIT',
@@ -169,9 +198,7 @@ function parseRoles(text: string): readonly Role[] | typeof bad {
 
 function parseByteRate(text: string): number | undefined | typeof bad {
   if (text === '') return undefined;
-  const [, number = '', unit = ''] = /^(\d{1,13}(?:\.\d{1,3})?) ?(KiB|MiB|GiB|)$/.exec(text) ?? [];
-  const scale = { KiB, MiB, GiB }[unit] ?? 1;
-  const bytes = number === '' ? Number.NaN : Math.round(Number(number) * scale);
+  const bytes = parseBytes(text);
   return bytes >= KiB && bytes <= 1024 * GiB ? bytes : bad;
 }
 

@@ -4,13 +4,11 @@ import type { Page, PageQuery } from '../model/page.ts';
 import type { Plan, PlanHooks, PlanStatus } from '../model/plan.ts';
 import type { Parameters, PlanResource } from '../model/resource.ts';
 import { type ListShape, listRows } from './paging.ts';
-import { inTransaction } from './transaction.ts';
 
 export type PlanPatch = Partial<Pick<Plan, 'name' | 'description' | 'resources' | 'status' | 'hooks'>>;
 
 export interface PlanStore {
-  /** @throws over-quota `plan.quota` when the project has `maxPlans` already; -1 is no limit. Parallel calls cannot overshoot. */
-  create(plan: Plan, options: { readonly maxPlans: number }, trx?: Knex.Transaction): Promise<void>;
+  create(plan: Plan, trx?: Knex.Transaction): Promise<void>;
   /** @throws not-found `plan.unknown`, also for a deleted one */
   get(id: string, trx?: Knex.Transaction): Promise<Plan>;
   /** Filters: `name`, `description` by pattern; the other columns exact. */
@@ -19,7 +17,6 @@ export interface PlanStore {
   update(id: string, patch: PlanPatch, trx?: Knex.Transaction): Promise<Plan>;
   /** The row stays, for what refers to it. @throws not-found `plan.unknown` */
   delete(id: string, trx?: Knex.Transaction): Promise<void>;
-  count(projectId: string, trx?: Knex.Transaction): Promise<number>;
 }
 
 interface PlanRow {
@@ -53,14 +50,6 @@ const shape: ListShape = {
 
 export function createPlanStore(knex: Knex): PlanStore {
   const live = (db: Knex) => db('plans').whereNull('deleted_at');
-  const count = async (projectId: string, trx?: Knex.Transaction): Promise<number> => {
-    const row = await live(trx ?? knex)
-      .where({ project_id: projectId })
-      .count({ count: '*' })
-      .first();
-    return Number(row?.count ?? 0);
-  };
-
   const get = async (id: string, trx?: Knex.Transaction): Promise<Plan> => {
     const row: PlanRow | undefined = await live(trx ?? knex)
       .where({ id })
@@ -70,32 +59,19 @@ export function createPlanStore(knex: Knex): PlanStore {
   };
 
   return {
-    count,
     get,
 
-    create(plan, { maxPlans }, outer) {
-      return inTransaction(knex, outer, async (trx) => {
-        if (maxPlans >= 0) {
-          // One creation at a time for one project: the count stays true until the row is committed.
-          await trx.raw('select pg_advisory_xact_lock(hashtextextended(?, 0))', [`plans of ${plan.projectId}`]);
-          if ((await count(plan.projectId, trx)) >= maxPlans) {
-            throw new Fault('over-quota', 'plan.quota', `The project has all the ${maxPlans} plans it may have.`, {
-              details: { limit: maxPlans },
-              help: 'Delete a plan, or ask the operator for a larger quota (KARRI_QUOTA_PLANS).',
-            });
-          }
-        }
-        await trx('plans').insert({
-          id: plan.id,
-          project_id: plan.projectId,
-          name: plan.name,
-          description: plan.description,
-          provider_id: plan.providerId,
-          status: plan.status,
-          created_at: new Date(plan.createdAt),
-          ...jsonColumns(plan),
-          parameters: JSON.stringify(plan.parameters),
-        });
+    async create(plan, trx) {
+      await (trx ?? knex)('plans').insert({
+        id: plan.id,
+        project_id: plan.projectId,
+        name: plan.name,
+        description: plan.description,
+        provider_id: plan.providerId,
+        status: plan.status,
+        created_at: new Date(plan.createdAt),
+        ...jsonColumns(plan),
+        parameters: JSON.stringify(plan.parameters),
       });
     },
 

@@ -47,4 +47,6 @@ export interface Ending extends OperationRun {
   readonly state: 'succeeded' | 'failed';
   readonly error: string | null;
   readonly steps: readonly StepRecord[];
+  /** What the steps have reported to have stored, as far as this process has carried them out. */
+  readonly storedBytes: number;
 }

@@ -52,7 +52,7 @@ export async function runOperation(operation: OperationRecord, options: RunOptio
   const stopReporting = reportWhile(operations, operation, meter, lost, log);
   try {
     await carryOut({ operations, flow, steps, run, meter, held });
-    const { state, error, commit } = await finish(flow, run, [...steps.values()]);
+    const { state, error, commit } = await finish(flow, run, [...steps.values()], meter.read().storedBytes);
     await knex.transaction(async (trx) => {
       await held(operations.end(operation, { state, error }, trx));
       await commit(trx);
@@ -65,7 +65,7 @@ export async function runOperation(operation: OperationRecord, options: RunOptio
 }
 
 /** Ends the operation well if every step did and the flow can say so outside; a good end that cannot be told is a bad one. */
-async function finish(flow: Flow, run: OperationRun, steps: readonly StepRecord[]) {
+async function finish(flow: Flow, run: OperationRun, steps: readonly StepRecord[], storedBytes: number) {
   const error = steps.find((step) => step.error !== null)?.error ?? null;
   if (steps.some((step) => step.state === 'failed')) return finishAs('failed', error);
   try {
@@ -78,7 +78,7 @@ async function finish(flow: Flow, run: OperationRun, steps: readonly StepRecord[
   }
 
   async function finishAs(state: 'succeeded' | 'failed', why: string | null) {
-    return { state, error: why, commit: await flow.finish({ ...run, state, error: why, steps }) };
+    return { state, error: why, commit: await flow.finish({ ...run, state, error: why, steps, storedBytes }) };
   }
 }
 

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { isoTime } from '../base/clock.ts';
+import { microsecondTime } from '../base/clock.ts';
 import { nullableText, uuid } from './schema.ts';
 
 const operationTypes = ['protect', 'restore', 'verify', 'copy', 'delete'] as const;
@@ -78,14 +78,9 @@ export function toOperationLogJson(log: OperationLog): OperationLogJson {
     restore_id: log.restoreId,
     scheduled_operation_id: log.scheduledOperationId,
     status: log.status,
-    started_at: microseconds(log.startedAt),
-    ended_at: log.endedAt === null ? null : microseconds(log.endedAt),
+    started_at: microsecondTime(log.startedAt),
+    ended_at: log.endedAt === null ? null : microsecondTime(log.endedAt),
     error_info: log.errorInfo,
     extra_info: log.extraInfo === null ? null : JSON.stringify(log.extraInfo),
   };
-}
-
-/** `2031-03-09T02:00:03.512000`: Karbor's form, six digits and no zone. */
-function microseconds(epochMs: number): string {
-  return `${isoTime(epochMs).slice(0, -1)}000`;
 }

@@ -7,7 +7,7 @@ import type { ProtectionDeps } from './deps.ts';
 import { checkParameters } from './parameters.ts';
 import { getVisible } from './visible.ts';
 
-export function createPlanService(deps: ProtectionDeps, quota: { readonly plans: number }): PlanService {
+export function createPlanService(deps: ProtectionDeps): PlanService {
   const get = async (caller: Caller, id: string): Promise<Plan> => getVisible(caller, 'plan', await deps.plans.get(id));
   const checkHooks = (hooks: PlanHooks | null): void => {
     for (const name of [hooks?.pre, hooks?.post]) {
@@ -36,7 +36,10 @@ export function createPlanService(deps: ProtectionDeps, quota: { readonly plans:
         status: 'suspended',
         createdAt: deps.clock.now(),
       };
-      await deps.plans.create(plan, { maxPlans: quota.plans });
+      await deps.knex.transaction(async (trx) => {
+        await deps.gate.takeOne(plan.projectId, 'plans', trx);
+        await deps.plans.create(plan, trx);
+      });
       return plan;
     },
     list: (_caller, query) => deps.plans.list(query),

@@ -20,6 +20,8 @@ export interface ProviderDefinition {
   readonly bank: { readonly plugin: string; readonly config: unknown };
   /** 32 bytes that wrap the keys of this provider's repositories. */
   readonly key: Uint8Array;
+  /** What the bank can hold, as the operator declares it. */
+  readonly capacityBytes?: number | undefined;
   readonly protections: readonly { readonly plugin: string; readonly config: unknown }[];
   /** Paths in the configuration are relative to the file it came from. */
   readonly context: PluginContext;
@@ -35,6 +37,7 @@ export interface TypeProtection {
 export interface OpenProvider {
   readonly info: Provider;
   readonly bank: ObjectStore;
+  readonly capacityBytes?: number | undefined;
   findProtection(type: string): TypeProtection | undefined;
   /**
    * The project's repository in this bank; opened once and kept.
@@ -133,6 +136,7 @@ async function openProvider(
       },
     },
     bank,
+    capacityBytes: definition.capacityBytes,
     findProtection: (type) => types.get(type),
     async repository(projectId, { create }) {
       const known = repositories.get(projectId);

@@ -23,8 +23,6 @@ function aPlan(change: Partial<Plan> = {}): Plan {
   };
 }
 
-const unlimited = { maxPlans: -1 };
-
 describe('plan store', () => {
   let database: TestDatabase;
   let plans: PlanStore;
@@ -36,13 +34,13 @@ describe('plan store', () => {
 
   test('gives back what was put in', async () => {
     const plan = aPlan({ description: 'two volumes' });
-    await plans.create(plan, unlimited);
+    await plans.create(plan);
     expect(await plans.get(plan.id)).toEqual(plan);
   });
 
   test('an update changes what it names', async () => {
     const plan = aPlan();
-    await plans.create(plan, unlimited);
+    await plans.create(plan);
     expect(await plans.update(plan.id, {})).toEqual(plan);
     const changed = await plans.update(plan.id, { name: 'weekly', resources: [], hooks: null, status: 'started' });
     expect(changed).toEqual({ ...plan, name: 'weekly', resources: [], hooks: null, status: 'started' });
@@ -51,7 +49,7 @@ describe('plan store', () => {
 
   test('a deleted plan is unknown, its row stays', async () => {
     const plan = aPlan();
-    await plans.create(plan, unlimited);
+    await plans.create(plan);
     await plans.delete(plan.id);
     const unknown = { kind: 'not-found', code: 'plan.unknown' };
     await expect(plans.get(plan.id)).rejects.toMatchObject(unknown);
@@ -61,25 +59,10 @@ describe('plan store', () => {
     expect(await database.knex('plans').where({ id: plan.id })).toHaveLength(1);
   });
 
-  test('the quota holds against parallel creations, and a deleted plan frees its place', async () => {
-    const projectId = newId();
-    const tries = Array.from({ length: 50 }, () => aPlan({ projectId }));
-    const results = await Promise.allSettled(tries.map((plan) => plans.create(plan, { maxPlans: 7 })));
-    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(7);
-    for (const result of results) {
-      if (result.status === 'rejected') expect(result.reason).toMatchObject({ kind: 'over-quota', code: 'plan.quota' });
-    }
-    expect(await plans.count(projectId)).toBe(7);
-    const { items } = await plans.list({ limit: 1, sort: [], filters: {}, projectId });
-    await plans.delete(items[0]?.id ?? '');
-    await plans.create(aPlan({ projectId }), { maxPlans: 7 });
-    await plans.create(aPlan(), { maxPlans: 1 });
-  });
-
   test('takes part in the transaction of its caller', async () => {
     const plan = aPlan();
     const undone = database.knex.transaction(async (trx) => {
-      await plans.create(plan, unlimited, trx);
+      await plans.create(plan, trx);
       expect(await plans.get(plan.id, trx)).toEqual(plan);
       throw new RangeError('undo');
     });
@@ -89,9 +72,9 @@ describe('plan store', () => {
 
   test('names that would be SQL are only names', async () => {
     const plan = aPlan({ name: `'; drop table plans; --`, description: '"??" $1 \\' });
-    await plans.create(plan, unlimited);
+    await plans.create(plan);
     expect(await plans.get(plan.id)).toEqual(plan);
-    await expect(plans.create(aPlan({ name: 'nul \0' }), unlimited)).rejects.toMatchObject({
+    await expect(plans.create(aPlan({ name: 'nul \0' }))).rejects.toMatchObject({
       kind: 'invalid',
       code: 'db.bad_value',
     });

@@ -8,13 +8,18 @@ import { createCheckpointStore } from '../../src/db/checkpoint-store.ts';
 import { createOperationLogStore } from '../../src/db/operation-log-store.ts';
 import { createOperationStore } from '../../src/db/operation-store.ts';
 import { createPlanStore } from '../../src/db/plan-store.ts';
+import { createQuotaStore } from '../../src/db/quota-store.ts';
 import { createRestoreStore } from '../../src/db/restore-store.ts';
+import { createVerificationStore } from '../../src/db/verification-store.ts';
+import { createServiceStore } from '../../src/db/service-store.ts';
 import { createWorkerStore } from '../../src/db/worker-store.ts';
 import { openQueue, type Queue } from '../../src/jobs/queue.ts';
 import { startWorker, type Worker } from '../../src/jobs/worker.ts';
 import type { Caller } from '../../src/model/caller.ts';
 import type { ShownCheckpoint } from '../../src/model/checkpoint.ts';
+import { eachQuotaResource, type QuotaLimits } from '../../src/model/quota.ts';
 import type { ShownRestore } from '../../src/model/restore.ts';
+import type { ShownVerification } from '../../src/model/verification.ts';
 import type { Plugin } from '../../src/plugin/define.ts';
 import { createRegistry } from '../../src/plugin/registry.ts';
 import { createCheckpointCatalog } from '../../src/protection/checkpoint-catalog.ts';
@@ -23,6 +28,7 @@ import type { ProtectionDeps } from '../../src/protection/deps.ts';
 import { createHookRunner } from '../../src/protection/hook-runner.ts';
 import { createFlows, createProtection } from '../../src/protection/protection.ts';
 import { openProviderRegistry, type ProviderDefinition } from '../../src/protection/provider-registry.ts';
+import { createQuotaGate } from '../../src/protection/quotas.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { createGatedStore } from './gated-store.ts';
 import { pluginContext } from './plugin-context.ts';
@@ -39,6 +45,7 @@ export interface TestCloud extends AsyncDisposable {
   /** Waits until the checkpoint is in none of the running states. */
   settled(checkpointId: string): Promise<ShownCheckpoint>;
   restored(restoreId: string): Promise<ShownRestore>;
+  verified(verificationId: string): Promise<ShownVerification>;
   /** Reads the provider file again, as on SIGHUP: it is there, or gone. */
   reload(provider: 'there' | 'gone'): Promise<void>;
   /** Makes what the catalogue knows of the bank old: the next question goes to the bank. */
@@ -56,6 +63,10 @@ export async function openTestCloud(options: {
   readonly volumeRoots?: readonly string[];
   /** The provider's; clouds that share a bank share it too. */
   readonly key?: Uint8Array;
+  /** What a project may have; any number unless said. */
+  readonly quota?: Partial<QuotaLimits>;
+  /** What the bank is said to hold. */
+  readonly capacityBytes?: number;
 }): Promise<TestCloud> {
   const context = pluginContext(options.volumeRoots ?? []);
   const database = await createTestDatabase();
@@ -76,6 +87,7 @@ export async function openTestCloud(options: {
     key: options.key ?? Buffer.alloc(32, 7),
     protections: options.plugins.filter(({ kind }) => kind === 'protection').map(({ name }) => ({ plugin: name, config: {} })),
     context,
+    capacityBytes: options.capacityBytes,
   };
   const providers = await openProviderRegistry([provider], { registry, log: silentLog, threads: 1, scratchFolder });
   const protectables = await Promise.all(
@@ -86,6 +98,8 @@ export async function openTestCloud(options: {
     })),
   );
   const checkpoints = createCheckpointStore(knex);
+  const quotas = createQuotaStore(knex);
+  const quotaDefaults: QuotaLimits = { ...eachQuotaResource(() => -1), ...options.quota };
   let agedMs = 0;
   const catalogClock: Clock = { now: systemClock.now, monotonic: () => systemClock.monotonic() + agedMs };
   const openOwnQueue = (): Promise<Queue> => openQueue({ connectionString: database.url, log: silentLog });
@@ -94,9 +108,14 @@ export async function openTestCloud(options: {
     knex,
     plans: createPlanStore(knex),
     restores: createRestoreStore(knex),
+    verifications: createVerificationStore(knex),
     logs: createOperationLogStore(knex),
     checkpoints,
     operations: createOperationStore(knex),
+    quotas,
+    quotaDefaults,
+    gate: createQuotaGate(quotas, quotaDefaults),
+    services: createServiceStore(knex),
     queue: {
       announce: (...word) => queue.announce(...word),
       consume: (...how) => queue.consume(...how),
@@ -109,7 +128,7 @@ export async function openTestCloud(options: {
     clock: systemClock,
     log: silentLog,
   };
-  const protection = createProtection(deps, { plans: -1 });
+  const protection = createProtection(deps);
   const startOwnWorker = (): Promise<Worker> =>
     startWorker({
       knex,
@@ -145,6 +164,11 @@ export async function openTestCloud(options: {
     restored: (id) =>
       until(
         () => protection.restores.get(caller, id),
+        ({ status }) => status !== 'in_progress',
+      ),
+    verified: (id) =>
+      until(
+        () => protection.verifications.get(caller, id),
         ({ status }) => status !== 'in_progress',
       ),
     reload: (state) => providers.replace(state === 'there' ? [provider] : []),
