@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Knex } from 'knex';
 import { builtInPlugins } from '../../plugins/index.ts';
 import type { Api } from '../api/declare.ts';
-import { createNoauthIdentity } from '../api/identity.ts';
+import { createNoauthIdentity } from '../api/identity/noauth.ts';
 import { createServer } from '../api/server.ts';
 import type { Clock } from '../base/clock.ts';
 import { faultText } from '../base/faults.ts';
@@ -14,8 +14,12 @@ import { createCheckpointStore } from '../db/checkpoint-store.ts';
 import { createOperationLogStore } from '../db/operation-log-store.ts';
 import { createOperationStore } from '../db/operation-store.ts';
 import { createPlanStore } from '../db/plan-store.ts';
+import { createQuotaStore } from '../db/quota-store.ts';
 import { createRestoreStore } from '../db/restore-store.ts';
+import { createVerificationStore } from '../db/verification-store.ts';
+import { createServiceStore } from '../db/service-store.ts';
 import { openQueue } from '../jobs/queue.ts';
+import type { QuotaLimits } from '../model/quota.ts';
 import type { PluginContext } from '../plugin/define.ts';
 import { loadPlugins } from '../plugin/load.ts';
 import { createRegistry, type Registry } from '../plugin/registry.ts';
@@ -24,6 +28,7 @@ import type { ProtectionDeps } from '../protection/deps.ts';
 import { createHookRunner } from '../protection/hook-runner.ts';
 import { createProtection } from '../protection/protection.ts';
 import { openProviderRegistry, type ProviderDefinition } from '../protection/provider-registry.ts';
+import { createQuotaGate } from '../protection/quotas.ts';
 import { createThrottle } from '../storage/throttled.ts';
 
 /** Everything that is built once, from the ground up. */
@@ -63,14 +68,26 @@ export async function buildHouse({ config, knex, databaseUrl, clock, log }: Buil
     })),
   );
   const checkpoints = createCheckpointStore(knex);
+  const quotas = createQuotaStore(knex);
+  const quotaDefaults: QuotaLimits = {
+    plans: config.quotaPlans,
+    checkpoints: config.quotaCheckpoints,
+    protected_bytes: config.quotaProtectedBytes,
+    stored_bytes: config.quotaStoredBytes,
+  };
   const queue = await openQueue({ connectionString: databaseUrl, log });
   const deps: ProtectionDeps = {
     knex,
     plans: createPlanStore(knex),
     restores: createRestoreStore(knex),
+    verifications: createVerificationStore(knex),
     logs: createOperationLogStore(knex),
     checkpoints,
     operations: createOperationStore(knex),
+    quotas,
+    quotaDefaults,
+    gate: createQuotaGate(quotas, quotaDefaults),
+    services: createServiceStore(knex),
     queue,
     providers,
     protectables,
@@ -80,7 +97,7 @@ export async function buildHouse({ config, knex, databaseUrl, clock, log }: Buil
     log,
   };
   const server = await createServer({
-    protection: createProtection(deps, { plans: config.quotaPlans }),
+    protection: createProtection(deps),
     identity: createNoauthIdentity(),
     log,
     readiness: async () => {
@@ -116,12 +133,13 @@ export async function createPluginRegistry(config: Config): Promise<Registry> {
 async function defineProviders(config: Config, registry: Registry, log: Log): Promise<ProviderDefinition[]> {
   const enabled = (await readProviders(config.providersDir, config.readEnvironment)).filter(({ enabled }) => enabled);
   const ownFolders = listOwnFolders(config, registry, log, enabled);
-  return enabled.map(({ id, name, description, bank, key, protections, resolvePath }) => ({
+  return enabled.map(({ id, name, description, bank, key, capacityBytes, protections, resolvePath }) => ({
     id,
     name,
     description,
     bank,
     key,
+    capacityBytes,
     protections,
     context: createContext(config, log.child({ provider: name }), { resolvePath, ownFolders }),
   }));

@@ -6,8 +6,11 @@ import type { Page, PageQuery } from '../model/page.ts';
 import type { Plan, PlanHooks, PlanStatus } from '../model/plan.ts';
 import type { ProtectableInstance, ProtectableType } from '../model/protectable.ts';
 import type { Provider } from '../model/provider.ts';
+import type { QuotaChange, QuotaDetail, QuotaLimits } from '../model/quota.ts';
 import type { Parameters, PlanResource } from '../model/resource.ts';
 import type { ShownRestore } from '../model/restore.ts';
+import type { ShownVerification } from '../model/verification.ts';
+import type { Service } from '../model/service.ts';
 
 /**
  * What the API asks of the protection floor. Shapes of requests are already checked; ids are canonical UUIDs. Every call
@@ -21,7 +24,10 @@ export interface Protection {
   readonly checkpoints: CheckpointService;
   readonly contents: ContentsService;
   readonly restores: RestoreService;
+  readonly verifications: VerificationService;
   readonly operationLogs: OperationLogService;
+  readonly quotas: QuotaService;
+  readonly services: ServiceService;
 }
 
 export interface ProviderService {
@@ -166,7 +172,43 @@ export interface RestoreService {
   get(caller: Caller, id: string): Promise<ShownRestore>;
 }
 
+export interface NewVerification {
+  readonly providerId: string;
+  readonly checkpointId: string;
+  readonly parameters: Parameters;
+}
+
+export interface VerificationService {
+  /** As with restores, a refusal by the engine is a record with status `fail` and the reason; another project's checkpoint is forbidden. */
+  create(caller: Caller, verification: NewVerification): Promise<ShownVerification>;
+  list(caller: Caller, query: PageQuery): Promise<Page<ShownVerification>>;
+  get(caller: Caller, id: string): Promise<ShownVerification>;
+}
+
 export interface OperationLogService {
   list(caller: Caller, query: PageQuery): Promise<Page<OperationLog>>;
   get(caller: Caller, id: string): Promise<OperationLog>;
+}
+
+export interface QuotaService {
+  /** @throws forbidden `quota.foreign` for another project's, unless the caller is an administrator */
+  get(caller: Caller, projectId: string): Promise<QuotaLimits>;
+  getDetail(caller: Caller, projectId: string): Promise<QuotaDetail>;
+  getDefaults(): QuotaLimits;
+  /** The limits as they then are. @throws invalid `quota.beyond_capacity` when the banks cannot hold what would be promised */
+  update(projectId: string, change: QuotaChange): Promise<QuotaLimits>;
+  /** Back to the defaults. */
+  delete(projectId: string): Promise<void>;
+  /** Classes are kept and shown and limit nobody, as in Karbor. @throws forbidden `quota_class.foreign` */
+  getClass(caller: Caller, name: string): Promise<QuotaLimits>;
+  updateClass(name: string, change: QuotaChange): Promise<QuotaLimits>;
+}
+
+export interface ServiceService {
+  list(query: { readonly host?: string; readonly binary?: string }): Promise<readonly Service[]>;
+  /**
+   * Any status but the two changes nothing.
+   * @throws not-found `service.unknown`; invalid `service.not_switchable`, `service.reason_given`
+   */
+  update(id: string, change: { readonly status?: string; readonly disabledReason?: string | null }): Promise<Service>;
 }

@@ -5,12 +5,17 @@ import type { CheckpointStore } from '../db/checkpoint-store.ts';
 import type { OperationLogStore } from '../db/operation-log-store.ts';
 import type { OperationStore } from '../db/operation-store.ts';
 import type { PlanStore } from '../db/plan-store.ts';
+import type { QuotaStore } from '../db/quota-store.ts';
 import type { RestoreStore } from '../db/restore-store.ts';
+import type { VerificationStore } from '../db/verification-store.ts';
+import type { ServiceStore } from '../db/service-store.ts';
 import type { Queue } from '../jobs/queue.ts';
+import type { QuotaLimits } from '../model/quota.ts';
 import type { Protectable } from '../plugin/protectable.ts';
 import type { CheckpointCatalog } from './checkpoint-catalog.ts';
 import type { HookRunner } from './hook-runner.ts';
 import type { ProviderRegistry } from './provider-registry.ts';
+import type { QuotaGate } from './quotas.ts';
 
 /** A protectable plugin that is open, with what it said of itself. */
 export interface OpenProtectable {
@@ -24,9 +29,14 @@ export interface ProtectionDeps {
   readonly knex: Knex;
   readonly plans: PlanStore;
   readonly restores: RestoreStore;
+  readonly verifications: VerificationStore;
   readonly logs: OperationLogStore;
   readonly checkpoints: CheckpointStore;
   readonly operations: OperationStore;
+  readonly quotas: QuotaStore;
+  readonly quotaDefaults: QuotaLimits;
+  readonly gate: QuotaGate;
+  readonly services: ServiceStore;
   readonly queue: Queue;
   readonly providers: ProviderRegistry;
   readonly protectables: readonly OpenProtectable[];

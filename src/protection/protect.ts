@@ -11,6 +11,7 @@ import { drawSteps, type StepInput } from './draw-steps.ts';
 import { buildCall, failureOf, getNode, hookOutcome, type OperationInput, runHook } from './hook-call.ts';
 import { listDependents } from './protectables.ts';
 import type { OpenProvider } from './provider-registry.ts';
+import { overQuota } from './quotas.ts';
 import { buildResourceGraph, encodeResourceGraph, type ResourceGraph, resourceKey } from './resource-graph.ts';
 
 interface ProtectInput extends OperationInput {
@@ -45,6 +46,7 @@ export async function startProtect(
         );
       }
     }
+    await deps.gate.roomFor(plan.projectId);
     // Opens the repository and asks the bank for something: a bank that is away or a wrong key refuses the request itself.
     await provider.repository(plan.projectId, { create: true });
     await provider.bank.stat(`checkpoints/${provider.info.id}`);
@@ -72,6 +74,7 @@ export async function startProtect(
     post: plan.hooks?.post,
   });
   await deps.knex.transaction(async (trx) => {
+    await deps.gate.takeOne(plan.projectId, 'checkpoints', trx);
     await deps.checkpoints.upsert([{ checkpoint, generation: 0, published: false }], trx);
     await deps.logs.create(
       {
@@ -106,7 +109,7 @@ async function refuseEarly<T>(prepare: () => Promise<T>): Promise<T> {
     return await prepare();
   } catch (error) {
     const fault = toFault(error);
-    if (fault.kind === 'invalid') throw fault;
+    if (fault.kind === 'invalid' || fault.kind === 'over-quota') throw fault;
     throw new Fault('invalid', 'checkpoint.refused', `The checkpoint cannot be made: ${fault.message}`, {
       cause: fault,
       ...(fault.help !== undefined && { help: fault.help }),
@@ -163,7 +166,8 @@ export function createProtectFlow(deps: ProtectionDeps): Flow {
       case 'hook': {
         const node = getNode(input.graph, what.node);
         const hooks = getProtection(provider, node.type).protect;
-        return { ...(await runHook(hooks, what.hook, await buildCall(input, node, provider, run), deps.clock)) };
+        const limited = withinRoom(run, await deps.gate.roomFor(input.projectId));
+        return { ...(await runHook(hooks, what.hook, await buildCall(input, node, provider, limited), deps.clock)) };
       }
     }
   };
@@ -185,8 +189,11 @@ export function createProtectFlow(deps: ProtectionDeps): Flow {
     const status = ending.state === 'succeeded' ? 'available' : 'error';
     const checkpoint: Checkpoint = { ...input.checkpoint, status, resources, reason: ending.error };
     const published = await publishEnd(deps, ending, { checkpoint, generation: 1 });
+    // What a step that failed has stored is in the bank too, though no saved info says so.
+    const stored = Math.max(storedBytes(ending.steps, input.graph), ending.storedBytes);
     return async (trx) => {
       await deps.checkpoints.upsert([{ checkpoint, generation: 1, published }], trx);
+      await deps.quotas.addStoredBytes(input.projectId, input.providerId, stored, trx);
       await deps.logs.close(
         input.logId,
         {
@@ -202,6 +209,22 @@ export function createProtectFlow(deps: ProtectionDeps): Flow {
 
   return { kind: 'protect', runStep, finish };
 }
+
+/** Stops the step as soon as it has put more into the bank than the project's quota has room for. */
+function withinRoom(run: StepRun, room: number): StepRun {
+  if (room === Number.POSITIVE_INFINITY) return run;
+  const full = new AbortController();
+  return {
+    ...run,
+    signal: AbortSignal.any([run.signal, full.signal]),
+    report(progress) {
+      run.report(progress);
+      if (progress.storedBytes > room) full.abort(overQuota('stored_bytes', noRoom, room));
+    },
+  };
+}
+
+const noRoom = 'The project may have no more bytes in the banks; what was stored so far goes with the next garbage collection.';
 
 export function getProtection(provider: OpenProvider, type: string) {
   const found = provider.findProtection(type);
@@ -240,8 +263,23 @@ function wasBegun(steps: Iterable<StepRecord>, phase: 'pre' | 'post'): boolean {
   return false;
 }
 
-/** Saved info members that say how much was moved; a plugin may have any of them. */
-const figureNames = ['size_bytes', 'stored_bytes', 'reused_bytes', 'files', 'digest', 'warnings'] as const;
+function storedBytes(steps: readonly StepRecord[], graph: ResourceGraph): number {
+  const stored = figures(steps, graph).map(({ stored_bytes: bytes }) => (typeof bytes === 'number' ? bytes : 0));
+  return stored.reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** Members of a hook's outcome that say how much was moved or read; a plugin may have any of them. */
+const figureNames = [
+  'size_bytes',
+  'stored_bytes',
+  'reused_bytes',
+  'files',
+  'digest',
+  'warnings',
+  'percent',
+  'read_bytes',
+  'damages',
+] as const;
 
 /** What the operation log keeps of each resource: sizes, time, warnings. */
 export function figures(steps: readonly StepRecord[], graph: ResourceGraph): Record<string, unknown>[] {

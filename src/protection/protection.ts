@@ -7,26 +7,33 @@ import type { ProtectionDeps } from './deps.ts';
 import { createPlanService } from './plans.ts';
 import { createProtectFlow } from './protect.ts';
 import { createProtectableService } from './protectables.ts';
+import { createQuotaService } from './quotas.ts';
 import { createRestoreFlow } from './restore.ts';
 import { createRestoreService } from './restores.ts';
+import { createServiceService } from './services.ts';
+import { createVerificationService } from './verifications.ts';
+import { createVerifyFlow } from './verify.ts';
 import { getVisible } from './visible.ts';
 
 /** What the API asks, built on what `app` hands in. */
-export function createProtection(deps: ProtectionDeps, quota: { readonly plans: number }): Protection {
+export function createProtection(deps: ProtectionDeps): Protection {
   return {
     providers: createProviderService(deps),
     protectables: createProtectableService(deps.protectables),
-    plans: createPlanService(deps, quota),
+    plans: createPlanService(deps),
     checkpoints: createCheckpointService(deps),
     contents: createContentsService(deps),
     restores: createRestoreService(deps),
+    verifications: createVerificationService(deps),
     operationLogs: createOperationLogService(deps),
+    quotas: createQuotaService(deps),
+    services: createServiceService(deps),
   };
 }
 
 /** What workers carry out. */
 export function createFlows(deps: ProtectionDeps): Flow[] {
-  return [createProtectFlow(deps), createRestoreFlow(deps), createDeleteFlow(deps)];
+  return [createProtectFlow(deps), createRestoreFlow(deps), createVerifyFlow(deps), createDeleteFlow(deps)];
 }
 
 function createProviderService({ providers }: ProtectionDeps): ProviderService {

@@ -10,6 +10,8 @@ import type { Provider } from '../../src/model/provider.ts';
 import type { ShownRestore } from '../../src/model/restore.ts';
 import type { CheckpointQuery, Protection } from '../../src/protection/contract.ts';
 import { createFakeContents, type FakeContents } from './fake-contents.ts';
+import { createFakeVerifications } from './fake-verifications.ts';
+import { createFakeQuotas, createFakeServices } from './fake-quotas.ts';
 
 export const providerId = '2f0c9e64-7a1d-4c1b-9f35-8d6f0a4b7e11';
 export const otherProviderId = '3f0c9e64-7a1d-4c1b-9f35-8d6f0a4b7e12';
@@ -105,12 +107,14 @@ export function createFakeProtection(): FakeProtection {
     return changed;
   }
 
+  const verifications = createFakeVerifications(store.checkpoints, seen);
   const self: FakeProtection = {
     seen,
     store,
     reset() {
       time = start;
       self.contents.reset();
+      verifications.reset();
       for (const list of Object.values(store)) list.length = 0;
       for (const key of Object.keys(seen)) Reflect.deleteProperty(seen, key);
     },
@@ -226,6 +230,7 @@ export function createFakeProtection(): FakeProtection {
       },
     },
     contents: createFakeContents(getCheckpoint),
+    verifications,
     restores: {
       async create(caller, restore) {
         const { restoreAuth, ...kept } = restore;
@@ -261,6 +266,8 @@ export function createFakeProtection(): FakeProtection {
       },
       get: async (caller, id) => getOwn(store.logs, 'Operation log', caller, id),
     },
+    quotas: createFakeQuotas(),
+    services: createFakeServices(),
   };
   return self;
 }
