@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { buildDocument } from '../src/api/document.ts';
-import { createNoauthIdentity } from '../src/api/identity.ts';
+import { createNoauthIdentity } from '../src/api/identity/noauth.ts';
 import { createServer } from '../src/api/server.ts';
 import { silentLog } from '../src/base/log.ts';
 import type { Protection } from '../src/protection/contract.ts';

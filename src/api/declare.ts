@@ -46,7 +46,7 @@ export function bytesAnswers(mediaType: string, ranged: boolean, ...faults: Faul
 }
 
 function faultAnswers(faults: readonly FaultStatus[]): Readonly<Record<string, unknown>> {
-  const statuses = [...new Set<FaultStatus>([400, 401, 403, 503, ...faults])].sort();
+  const statuses = [...new Set<FaultStatus>([400, 401, 403, 429, 503, ...faults])].sort();
   return Object.fromEntries(statuses.map((status) => [status, faultSchemas.get(status)]));
 }
 
@@ -83,7 +83,7 @@ export function declareRoutes(app: Api): void {
   }
 
   app.addHook('onRoute', (route) => {
-    if (route.url.startsWith('/docs')) {
+    if (route.url === '/docs' || route.url.startsWith('/docs/')) {
       // The page's own routes; all of it is public.
       route.config = { ...route.config, rule: 'open' };
       return;

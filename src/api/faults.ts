@@ -30,6 +30,7 @@ const faultNames = {
   413: 'overLimit',
   415: 'badMediaType',
   416: 'rangeNotSatisfiable',
+  429: 'tooManyRequests',
   500: 'computeFault',
   501: 'notImplemented',
   503: 'serviceUnavailable',
@@ -56,16 +57,17 @@ export function toFaultAnswer(thrown: unknown, requestId: string, log: Log): Fau
     log.error('A request met a defect.', { requestId, code: fault.code, error: fault });
     return answer(500, `Something went wrong inside the service. Its log has the cause under ${requestId}.`);
   }
+  if (fault.code === 'api.too_many_requests') return answer(429, faultText(fault), String(fault.details['seconds']));
   if (status === 503) log.warn(fault.message, { requestId, code: fault.code, error: fault });
-  return answer(status, faultText(fault), fault.kind === 'over-quota' && fault.code !== bodySizeCode);
+  return answer(status, faultText(fault), fault.kind === 'over-quota' && fault.code !== bodySizeCode ? '0' : undefined);
 }
 
-function answer(status: FaultStatus, message: string, retryAfter = false): FaultAnswer {
-  const detail = retryAfter ? { code: status, message, retryAfter: '0' } : { code: status, message };
+function answer(status: FaultStatus, message: string, retryAfter?: string): FaultAnswer {
   return {
     status,
-    headers: retryAfter ? { 'retry-after': '0' } : {},
-    body: JSON.stringify({ [faultNames[status]]: detail }),
+    headers: retryAfter === undefined ? {} : { 'retry-after': retryAfter },
+    // What is undefined is left out.
+    body: JSON.stringify({ [faultNames[status]]: { code: status, message, retryAfter } }),
   };
 }
 
@@ -85,13 +87,15 @@ function fromHttpLayer(thrown: unknown): Fault | undefined {
     return new Fault('over-quota', bodySizeCode, 'The body is larger than this service takes.', { cause: thrown });
   }
   if (typeof status !== 'number' || status < 400 || status > 499) return undefined;
-  return new Fault('invalid', 'api.malformed_request', `The request is malformed: ${thrown.message}.`, { cause: thrown });
+  // What a parser of JSON says quotes what it read, and a body may hold secrets.
+  const what = thrown instanceof SyntaxError ? 'the body is not JSON' : thrown.message;
+  return new Fault('invalid', 'api.malformed_request', `The request is malformed: ${what}.`);
 }
 
 const detail = closed({
   code: Type.Integer(),
   message: Type.String(),
-  retryAfter: Type.Optional(Type.String({ description: 'Seconds as text; with quotas only.' })),
+  retryAfter: Type.Optional(Type.String({ description: 'Seconds as text; with quotas and limits only.' })),
 });
 
 const keystoneDetail = closed({ code: Type.Integer(), title: Type.String(), message: Type.String() });

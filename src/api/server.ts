@@ -7,8 +7,9 @@ import type { Protection } from '../protection/contract.ts';
 import { type Api, declareRoutes } from './declare.ts';
 import { documentRoutes } from './document.ts';
 import { toFaultAnswer, unknownEncoding } from './faults.ts';
-import type { Identity } from './identity.ts';
-import { authorize } from './policy.ts';
+import type { Identity } from './identity/identity.ts';
+import { createPolicy, type Policy } from './policy.ts';
+import type { RateLimit } from './rate-limit.ts';
 import { addCheckpointRoutes } from './routes/checkpoints.ts';
 import { addContentsRoutes } from './routes/contents.ts';
 import { addOperationLogRoutes } from './routes/operation-logs.ts';
@@ -24,6 +25,10 @@ import { createValidatorCompiler } from './validators.ts';
 export interface ServerOptions {
   readonly protection: Protection;
   readonly identity: Identity;
+  /** Default: the code's own rules. */
+  readonly policy?: Policy;
+  /** Of one user in one project, and of refused tokens from one address. Default: none. */
+  readonly rateLimit?: RateLimit;
   readonly log: Log;
   readonly readiness: () => Promise<Readiness>;
   /** Most items on a page. */
@@ -37,11 +42,12 @@ export interface ServerOptions {
 
 /** The whole API, ready to listen or to be injected into. Close it with `close()`. */
 export async function createServer(options: ServerOptions): Promise<Api> {
-  const { protection, identity, log, readiness, maxLimit = 1000, maxBodyBytes = 1024 * 1024, baseUrl } = options;
+  const { protection, log, readiness, maxLimit = 1000, maxBodyBytes = 1024 * 1024, baseUrl } = options;
   const app: Api = fastify({
     bodyLimit: maxBodyBytes,
     exposeHeadRoutes: false,
-    trustProxy: options.trustProxyHeaders ?? false,
+    // One hop: what a client itself puts into the headers is not believed.
+    trustProxy: options.trustProxyHeaders ? (_address, hop) => hop === 0 : false,
     genReqId: () => `req-${randomUUID()}`,
     routerOptions: { maxParamLength: 500 },
     rewriteUrl: ({ url = '/' }) => withoutJsonSuffix(url),
@@ -71,7 +77,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
 
   declareRoutes(app);
   await documentRoutes(app);
-  identifyCallers(app, identity);
+  identifyCallers(app, options);
   addServiceRoutes(app, readiness);
   addProviderRoutes(app, protection, maxLimit);
   addProtectableRoutes(app, protection, maxLimit);
@@ -85,26 +91,38 @@ export async function createServer(options: ServerOptions): Promise<Api> {
 }
 
 /** Who asks, whether the path is theirs, whether the rule lets them: before anything of the request is read. */
-function identifyCallers(app: Api, identity: Identity): void {
+function identifyCallers(app: Api, { identity, policy = createPolicy(), rateLimit }: ServerOptions): void {
   app.addHook('onRequest', async (request, reply) => {
     const { rule } = request.routeOptions.config;
     if (rule === 'open') return;
     if (request.is404 && !isBelowV1(request.url)) return answerNoRoute(request, reply);
+    rateLimit?.check(`from ${request.ip}`);
     const found = await identity.identify(request);
-    if ('status' in found) return reply.code(found.status).headers(found.headers).send(found.body);
-    request.caller = found;
+    if ('status' in found) {
+      rateLimit?.take(`from ${request.ip}`);
+      return reply.code(found.status).headers(found.headers).send(found.body);
+    }
+    rateLimit?.take(`${found.projectId} ${found.userId}`);
     // Here, not in the handler: a path that is unknown is unknown whatever body came with it. The router would take the
     // nothing after a last slash for an id.
     if (request.is404 || pathOf(request.url).endsWith('/')) return answerNoRoute(request, reply);
     checkProject(request.params, found.projectId);
     if (rule === undefined) throw new Fault('forbidden', 'policy.no_rule', 'No policy rule covers this path.');
     if (rule === 'unhandled') refuseUnhandled();
-    authorize(rule, found);
+    request.caller = policy.admit(rule, found);
   });
 }
 
+/** A token without a project has none that a path could name. */
 function checkProject(params: unknown, projectId: string): void {
-  if (typeof params === 'object' && params !== null && 'project_id' in params && params.project_id === projectId) return;
+  if (
+    projectId !== '' &&
+    typeof params === 'object' &&
+    params !== null &&
+    'project_id' in params &&
+    params.project_id === projectId
+  )
+    return;
   throw new Fault('invalid', 'api.foreign_project', 'Malformed request URL: the project of the path is not that of the token.');
 }
 

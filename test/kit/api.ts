@@ -3,7 +3,8 @@ import type { Ajv, ValidateFunction } from 'ajv';
 import type { FastifyRequest, LightMyRequestResponse } from 'fastify';
 import type { Api } from '../../src/api/declare.ts';
 import { faultSchemas } from '../../src/api/faults.ts';
-import { createNoauthIdentity, type Identity } from '../../src/api/identity.ts';
+import type { Identity } from '../../src/api/identity/identity.ts';
+import { createNoauthIdentity } from '../../src/api/identity/noauth.ts';
 import { createServer, type ServerOptions } from '../../src/api/server.ts';
 import { createAjv } from '../../src/api/validators.ts';
 import type { Log, LogFields } from '../../src/base/log.ts';
@@ -64,7 +65,7 @@ function createTestIdentity(): Identity {
   return {
     async identify(request) {
       const found = await noauth.identify(request);
-      return 'status' in found || !found.userId.startsWith('member') ? found : { ...found, roles: ['member'], isAdmin: false };
+      return 'status' in found || !found.userId.startsWith('member') ? found : { ...found, roles: ['member'] };
     },
   };
 }

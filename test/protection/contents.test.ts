@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostBlockProtectable, hostDirectoryProtectable } from '../../plugins/protectables/host/index.ts';
 import { hostBlockProtection, hostDirectoryProtection } from '../../plugins/protections/host/index.ts';
 import type { Api } from '../../src/api/declare.ts';
-import { createNoauthIdentity } from '../../src/api/identity.ts';
+import { createNoauthIdentity } from '../../src/api/identity/noauth.ts';
 import { createServer } from '../../src/api/server.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { ShownCheckpoint } from '../../src/model/checkpoint.ts';
