@@ -36,9 +36,11 @@ export async function compareVolume(
       bytes: Math.min(leafSpanBytes, sizeBytes - number * leafSpanBytes),
     };
     missing.set(number, leaf);
-    const input = { from: { fd, offset, name: path }, length, purpose: { identify: keyId } };
-    const { ids } = await core.run(readSegment, input, { signal });
-    leaf.slots.set(ids, ((offset % leafSpanBytes) / slotBytes) * idBytes);
+    if (!isHole(fd, offset, length)) {
+      const input = { from: { fd, offset, name: path }, length, purpose: { identify: keyId } };
+      const { ids } = await core.run(readSegment, input, { signal });
+      leaf.slots.set(ids, ((offset % leafSpanBytes) / slotBytes) * idBytes);
+    }
     leaf.bytes -= length;
     progress(length);
     if (leaf.bytes > 0) return;

@@ -48,13 +48,15 @@ export const readSegment: Task<SegmentInput, SegmentOutput> = {
       context.transfer(from.bytes);
       return { ids, bytes: from.bytes };
     }
-    if (isHole(from.fd, from.offset, length)) {
-      if ('store' in purpose) context.sink.countReused(length);
-      return { ids };
+    let done = 0;
+    for (const { at, end } of dataRuns(from.fd, from.offset, length)) {
+      if ('store' in purpose) context.sink.countReused(at - done);
+      const bytes = scratchBytes(end - at);
+      readFully(from.fd, bytes, from.offset + at, from.name);
+      identifySlots(bytes, ids.subarray((at / slotBytes) * idBytes), purpose, context);
+      done = end;
     }
-    const bytes = scratchBytes(length);
-    readFully(from.fd, bytes, from.offset, from.name);
-    identifySlots(bytes, ids, purpose, context);
+    if ('store' in purpose) context.sink.countReused(length - done);
     return { ids };
   },
 };
@@ -81,6 +83,20 @@ function isZero(bytes: Buffer): boolean {
     bytes[bytes.length - 1] === 0 &&
     bytes.equals(bytes.length === slotBytes ? zeros : zeros.subarray(0, bytes.length))
   );
+}
+
+/** Runs of whole slots of that range that hold data, from its begin; all of it where the file system does not tell of holes. */
+function* dataRuns(fd: number, offset: number, length: number): Generator<{ readonly at: number; readonly end: number }> {
+  const posix = loadPosix();
+  for (let at = 0; at < length; ) {
+    const data = posix.seek(fd, offset + at, 'data');
+    const hole = typeof data === 'number' ? posix.seek(fd, data, 'hole') : data;
+    if (data === undefined || (typeof data === 'number' && data >= offset + length)) return;
+    const begin = typeof data === 'number' ? Math.max(at, data - offset) : 0;
+    const end = typeof hole === 'number' ? hole - offset : length;
+    at = Math.min(length, Math.ceil(end / slotBytes) * slotBytes);
+    yield { at: Math.floor(begin / slotBytes) * slotBytes, end: at };
+  }
 }
 
 /** Nothing but a hole in that range; false where the file system does not tell. */
