@@ -2,11 +2,8 @@ import { join } from 'node:path';
 import { throwIfAborted } from '../base/abort.ts';
 import { systemClock } from '../base/clock.ts';
 import { Fault, isFault } from '../base/faults.ts';
-import { checkRepository, verifySnapshot } from './check.ts';
 import type { Repository, RepositoryOptions, StoredBytes } from './contract.ts';
 import type { RepositoryCore } from './core.ts';
-import { planGc } from './gc/plan.ts';
-import { runGc } from './gc/run.ts';
 import { currentStanding, learnTrust, publish, type TrustParts } from './gc/trust.ts';
 import { GcView } from './gc/view.ts';
 import { ChunkIndex } from './index/chunk-index.ts';
@@ -20,16 +17,9 @@ import { PackReader } from './packs/reader.ts';
 import { deriveKey, maxObjectBytes, openObject, sealObject } from './seal/crypto.ts';
 import { openKeyRing } from './seal/keys.ts';
 import { Session, type SessionHost } from './session.ts';
-import { forget, listForgotten, undelete } from './snapshots/forget.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 import { WholeSnapshots } from './snapshots/whole-snapshots.ts';
-import { getFile, listTree, readTree } from './tree/contents.ts';
-import { restoreTree } from './tree/restorer.ts';
-import { writeTree } from './tree/writer.ts';
-import { getVolume, readVolume } from './volume/reader.ts';
-import { restoreVolume } from './volume/restorer.ts';
-import { writeVolume } from './volume/writer.ts';
-import { Pool, type PoolOptions, type TaskPool } from './workers/pool.ts';
+import type { PoolOptions, TaskPool } from './workers/pool.ts';
 import { RestingPool } from './workers/resting-pool.ts';
 
 /** How the worker threads are started: a test may do without any. */
@@ -44,7 +34,7 @@ const restAfterMs = 5 * 60 * 1000;
  * they are let go again. Close it.
  * @throws {Fault} `repository.absent`, `repository.wrong_key`, `repository.key_damaged`
  */
-export async function openRepository(options: RepositoryOptions, startPool: StartPool = Pool.start): Promise<Repository> {
+export async function openRepository(options: RepositoryOptions, startPool: StartPool = startThreads): Promise<Repository> {
   const { store, projectId, log, threads } = options;
   const clock = systemClock;
   const keys = await openKeyRing(options);
@@ -162,37 +152,63 @@ export async function openRepository(options: RepositoryOptions, startPool: Star
   const repository: Repository = {
     writeVolume: (input, writeOptions) =>
       use(writeOptions, async () => {
-        await learnTrust(trust, writeOptions.signal); // what others have stored since need not be stored again
+        const [{ writeVolume }] = await Promise.all([
+          import('./volume/writer.ts'),
+          learnTrust(trust, writeOptions.signal), // what others have stored since need not be stored again
+        ]);
         return writeVolume(core, clock, input, writeOptions);
       }),
     writeTree: (input, writeOptions) =>
       use(writeOptions, async () => {
-        await learnTrust(trust, writeOptions.signal);
+        const [{ writeTree }] = await Promise.all([import('./tree/writer.ts'), learnTrust(trust, writeOptions.signal)]);
         return writeTree(core, input, writeOptions, clock);
       }),
     restoreVolume: (id, target, transfer) =>
-      use(transfer, async () => restoreVolume(core, await snapshots.get(id, transfer.signal), target, transfer)),
+      use(transfer, async () => {
+        const { restoreVolume } = await import('./volume/restorer.ts');
+        return restoreVolume(core, await snapshots.get(id, transfer.signal), target, transfer);
+      }),
     restoreTree: (id, target, transfer) =>
-      use(transfer, async () => restoreTree(core, await snapshots.get(id, transfer.signal), target, transfer)),
+      use(transfer, async () => {
+        const { restoreTree } = await import('./tree/restorer.ts');
+        return restoreTree(core, await snapshots.get(id, transfer.signal), target, transfer);
+      }),
     readVolume: (id, offset, length, transfer) =>
-      use(transfer, async () => readVolume(core, await snapshots.get(id, transfer.signal), offset, length, transfer)),
-    getVolume: (id, transfer) => use(transfer, async () => held(getVolume(core, await snapshots.get(id, transfer.signal)))),
+      use(transfer, async () => {
+        const { readVolume } = await import('./volume/reader.ts');
+        return readVolume(core, await snapshots.get(id, transfer.signal), offset, length, transfer);
+      }),
+    getVolume: (id, transfer) =>
+      use(transfer, async () => {
+        const { getVolume } = await import('./volume/reader.ts');
+        return held(getVolume(core, await snapshots.get(id, transfer.signal)));
+      }),
     listTree: (id, query, transfer) =>
-      use(transfer, async () => listTree(core.source, await snapshots.get(id, transfer.signal), query, transfer)),
+      use(transfer, async () => {
+        const { listTree } = await import('./tree/contents.ts');
+        return listTree(core.source, await snapshots.get(id, transfer.signal), query, transfer);
+      }),
     getFile: (id, path, transfer) =>
-      use(transfer, async () => held(await getFile(core.source, await snapshots.get(id, transfer.signal), path, transfer))),
+      use(transfer, async () => {
+        const { getFile } = await import('./tree/contents.ts');
+        return held(await getFile(core.source, await snapshots.get(id, transfer.signal), path, transfer));
+      }),
     readTree: (id, folder, transfer) =>
       lease.stream(async function* () {
+        const { readTree } = await import('./tree/contents.ts');
         yield* readTree(core.source, await snapshots.get(id, transfer.signal), folder, transfer);
       }),
-    verifySnapshot: (id, percent, transfer) => use(transfer, () => verifySnapshot(parts, id, percent, transfer)),
-    forget: (id) => forget(trust, id),
-    undelete: (id) => use({}, () => undelete(trust, id, undefined)),
-    listForgotten: () => listForgotten(trust),
-    planGc: (gcOptions) => use(gcOptions, () => planGc(trust, gcOptions)),
-    runGc: (plan, transfer) => use(transfer, () => runGc({ ...trust, projectId, keys }, plan, transfer)),
+    verifySnapshot: (id, percent, transfer) =>
+      use(transfer, async () => (await import('./check.ts')).verifySnapshot(parts, id, percent, transfer)),
+    forget: async (id) => (await import('./snapshots/forget.ts')).forget(trust, id),
+    undelete: (id) => use({}, async () => (await import('./snapshots/forget.ts')).undelete(trust, id, undefined)),
+    listForgotten: async () => (await import('./snapshots/forget.ts')).listForgotten(trust),
+    planGc: (gcOptions) => use(gcOptions, async () => (await import('./gc/plan.ts')).planGc(trust, gcOptions)),
+    runGc: (plan, transfer) =>
+      use(transfer, async () => (await import('./gc/run.ts')).runGc({ ...trust, projectId, keys }, plan, transfer)),
     listSnapshots: () => snapshots.list(),
-    check: (percent, transfer) => use(transfer, () => checkRepository(parts, percent, transfer)),
+    check: (percent, transfer) =>
+      use(transfer, async () => (await import('./check.ts')).checkRepository(parts, percent, transfer)),
     sealDocument: (kind, name, plain) => sealObject(keys.writing, projectId, `document:${kind}`, name, plain),
     openDocument(kind, name, sealed) {
       const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
@@ -225,6 +241,10 @@ export async function openRepository(options: RepositoryOptions, startPool: Star
     refresh: (signal) => learnTrust(trust, signal),
     newestFirst: (subject, signal) => snapshots.newestFirst(subject, signal),
   });
+}
+
+async function startThreads(options: PoolOptions): Promise<TaskPool> {
+  return (await import('./workers/pool.ts')).Pool.start(options);
 }
 
 interface PackStorer {
