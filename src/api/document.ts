@@ -10,6 +10,7 @@ const tags = [
   { name: 'checkpoints', description: 'What a protect left in the bank.' },
   { name: 'contents', description: 'Files and bytes of a checkpoint, without a restore.' },
   { name: 'restores', description: 'Checkpoints brought back, here or on another cloud.' },
+  { name: 'verifications', description: 'Checkpoints read back from the bank and compared.' },
   { name: 'operation_logs', description: 'What was done, and how it ended.' },
   { name: 'service', description: 'Versions, health and this document; no token needed.' },
 ];

@@ -18,6 +18,7 @@ import { addProtectableRoutes } from './routes/protectables.ts';
 import { addProviderRoutes } from './routes/providers.ts';
 import { addRestoreRoutes } from './routes/restores.ts';
 import { addServiceRoutes, type Readiness } from './routes/service.ts';
+import { addVerificationRoutes } from './routes/verifications.ts';
 import { createStreams } from './streams.ts';
 import { addUnhandledRoutes, answerNoRoute, isBelowV1, refuseUnhandled } from './unknown-routes.ts';
 import { createValidatorCompiler } from './validators.ts';
@@ -85,6 +86,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   addCheckpointRoutes(app, protection, maxLimit);
   addContentsRoutes(app, protection, createStreams(app, log), maxLimit);
   addRestoreRoutes(app, protection, maxLimit);
+  addVerificationRoutes(app, protection, maxLimit);
   addOperationLogRoutes(app, protection, maxLimit);
   addUnhandledRoutes(app);
   return app;

@@ -15,6 +15,11 @@ export interface Mover {
   verify(snapshot: string, options: { readonly percent: number }): Promise<Verified>;
   /** Makes the snapshot unreachable; its bytes go with the next garbage collection. A missing one counts as forgotten. */
   forget(snapshot: string): Promise<void>;
+  /**
+   * Takes `forget` back. One that was never forgotten is left as it is.
+   * @throws {Fault} conflict when garbage collection has taken what it needs, not-found when it knows it no more
+   */
+  undelete(snapshot: string): Promise<void>;
 }
 
 export type VolumeSource =

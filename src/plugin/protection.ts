@@ -26,10 +26,10 @@ export interface ProtectionSchemas {
  * Every hook is repeatable: after a crash it is called again, maybe in another process. Name what you make after
  * `call.stepId`, and look before you make. What a hook returns is kept and handed to the later hooks as `call.outcomes`.
  */
-export interface Hooks<Call extends OperationCall> {
+export interface Hooks<Call extends OperationCall, Main extends Json = Json> {
   prepareBegin?(call: Call): Promise<Json | undefined>;
   prepareFinish?(call: Call): Promise<Json | undefined>;
-  main?(call: Call): Promise<Json | undefined>;
+  main?(call: Call): Promise<Main | undefined>;
   complete?(call: Call): Promise<Json | undefined>;
   /** Takes back what this operation made for the resource; called once after a cancel or a failure, and repeatable as the others. */
   abandon?(call: Call): Promise<void>;
@@ -69,9 +69,34 @@ export interface VerifyCall extends OperationCall {
   readonly saved: Json;
 }
 
+/** What a verification found. Damage is told here; a fault says that the reading itself did not come to its end. */
+export type VerifyReport = {
+  /** Share of the stored bytes that was to be read. */
+  readonly percent: number;
+  readonly read_bytes: number;
+  /** Of the whole content, `<algorithm>:<hex>`, as the protect recorded it, when all of it was read and is right. */
+  readonly digest: string | null;
+  /** The first of them: the object of the bank, what is wrong with it, what it hits. */
+  readonly damages: readonly string[];
+  readonly damage_count: number;
+};
+
+/** Ids and mover are those of the copy. `main` returns the saved info that the copy's checkpoint keeps. */
+export interface CopyCall extends OperationCall {
+  readonly source: { readonly providerId: string; readonly checkpointId: string };
+  /** Of the source. */
+  readonly saved: Json;
+  /** Puts a snapshot of the source's bank into that of the copy; what is there already is not sent again. */
+  copySnapshot(snapshot: string): Promise<Written>;
+}
+
 export interface DeleteCall extends OperationCall {
   /** Undefined when the protect never got as far as saving anything. */
   readonly saved: Json | undefined;
+}
+
+export interface UndeleteCall extends OperationCall {
+  readonly saved: Json;
 }
 
 /** What the mover called `snapshot` and `kind` when it was written. */
@@ -81,8 +106,12 @@ export interface Protection {
   readonly protect: Hooks<ProtectCall>;
   readonly restore: Hooks<RestoreCall>;
   /** Absent: this plugin cannot verify, and the request is refused. */
-  readonly verify?: Hooks<VerifyCall>;
+  readonly verify?: Hooks<VerifyCall, VerifyReport>;
+  /** Absent: this plugin cannot copy, and the request is refused. `abandon` takes back what `main` made. */
+  readonly copy?: Hooks<CopyCall>;
   readonly delete: Hooks<DeleteCall>;
+  /** Takes a deletion back as long as nothing is lost. Absent: what is deleted is gone, and the request is refused. */
+  readonly undelete?: Hooks<UndeleteCall>;
   /**
    * The snapshot in which a resource's bytes lie, so that files and ranges can be read out of it without a restore. Undefined where it has none;
    * absent: nothing of this plugin can be looked into. Throws `corrupt` for saved info that is not its own.

@@ -11,7 +11,7 @@ import { drawSteps, type StepInput } from './draw-steps.ts';
 import { buildCall, failureOf, getNode, type OperationInput, runHook } from './hook-call.ts';
 import { checkpointSubject, getProtection, publishEnd } from './protect.ts';
 import { decodeResourceGraph, resourceKey } from './resource-graph.ts';
-import { savedOf } from './restore.ts';
+import { savedOf } from './saved.ts';
 
 interface DeleteInput extends OperationInput {
   /** As it is while the deletion runs: status `deleting`. */

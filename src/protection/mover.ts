@@ -1,6 +1,7 @@
 import type { StepProgress } from '../jobs/flow.ts';
 import type { Mover, Restored, Written } from '../plugin/mover.ts';
 import type { Progress, Repository, RestoreSummary, SnapshotSummary } from '../repository/contract.ts';
+import { copySnapshot } from '../repository/copy/copy.ts';
 
 /**
  * Where the two languages meet: a plugin says volume and tree, the repository snapshot and blob. One mover serves one step
@@ -47,7 +48,17 @@ export function createMover({ repository, subject, level, signal, report }: Move
       return { readBytes, checkedBlobs: blobs, damages };
     },
     forget: (snapshot) => repository.forget(snapshot),
+    undelete: (snapshot) => repository.undelete(snapshot),
   };
+}
+
+/** Copies snapshots of one repository into another; for one step of one resource, as the mover. */
+export function createSnapshotCopy(
+  from: Repository,
+  { repository, level, signal, report }: Omit<MoverOptions, 'subject'>,
+): (snapshot: string) => Promise<Written> {
+  const onProgress = (progress: Progress): void => report({ ...progress, phase: phases[progress.phase] });
+  return async (snapshot) => written(await copySnapshot(from, snapshot, repository, { level, signal, onProgress }));
 }
 
 function written({ id, files, ...summary }: SnapshotSummary): Written {

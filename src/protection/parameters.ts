@@ -9,7 +9,7 @@ import type { OpenProvider } from './provider-registry.ts';
  *
  * @throws {Fault} invalid `parameters.bad_key`, `parameters.unknown_option`
  */
-export function checkParameters(provider: OpenProvider, parameters: Parameters, which: 'options' | 'restore'): void {
+export function checkParameters(provider: OpenProvider, parameters: Parameters, which: 'options' | 'restore' | 'verify'): void {
   for (const [key, values] of Object.entries(parameters)) {
     const [type = '', id] = key.split('#', 2);
     if (id !== undefined && !isUuidLike(id)) {

@@ -1,4 +1,3 @@
-import type { Json } from '../base/canonical-json.ts';
 import { Fault, faultText } from '../base/faults.ts';
 import { newId } from '../base/ids.ts';
 import type { StepRecord } from '../db/operation-store.ts';
@@ -16,13 +15,13 @@ import { checkParameters } from './parameters.ts';
 import { figures, getProtection } from './protect.ts';
 import type { OpenProvider } from './provider-registry.ts';
 import { decodeResourceGraph, type GraphNode, type ResourceGraph, resourceKey } from './resource-graph.ts';
+import { getSaved, type SavedInfos, savedOf } from './saved.ts';
 import { getVisibleCheckpoint } from './visible.ts';
 
 interface RestoreInput extends OperationInput {
   readonly restoreId: string;
   readonly restoreTarget: string | null;
-  /** Saved info of the checkpoint's resources, by `TYPE#ID`. */
-  readonly saved: Readonly<Record<string, Json>>;
+  readonly saved: SavedInfos;
 }
 
 /** A hook's outcome, and the id of what it made. */
@@ -135,14 +134,6 @@ async function planRestore(deps: ProtectionDeps, caller: Caller, wanted: NewRest
   return { provider, checkpoint, graph };
 }
 
-export function savedOf(checkpoint: Checkpoint): Record<string, Json> {
-  const saved: Record<string, Json> = {};
-  for (const resource of checkpoint.resources) {
-    if (resource.saved !== undefined) saved[resourceKey(resource)] = resource.saved;
-  }
-  return saved;
-}
-
 export function createRestoreFlow(deps: ProtectionDeps): Flow {
   const restoreCall = async (
     input: RestoreInput,
@@ -150,17 +141,9 @@ export function createRestoreFlow(deps: ProtectionDeps): Flow {
     run: StepRun,
   ): Promise<{ call: RestoreCall; made: () => string | undefined }> => {
     let made = madeOf(run.steps.values(), node);
-    const saved = input.saved[resourceKey(node)];
-    if (saved === undefined) {
-      throw new Fault(
-        'corrupt',
-        'restore.nothing_saved',
-        `Checkpoint ${input.checkpointId} holds nothing of ${resourceKey(node)}.`,
-      );
-    }
     const call: RestoreCall = {
       ...(await buildCall(input, node, deps.providers.get(input.providerId), run)),
-      saved,
+      saved: getSaved(input.saved, input.checkpointId, node),
       newResources: newResources(run.steps.values(), input.graph),
       restoreTarget: input.restoreTarget,
       async made(id) {

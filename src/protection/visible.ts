@@ -6,7 +6,7 @@ import type { ProtectionDeps } from './deps.ts';
 /** The record, if it is the caller's own or the caller is an administrator; otherwise it does not exist for him. */
 export function getVisible<T extends { readonly id: string; readonly projectId: string }>(
   caller: Caller,
-  noun: 'plan' | 'restore' | 'operation_log',
+  noun: 'plan' | 'restore' | 'verification' | 'operation_log',
   record: T,
 ): T {
   if (record.projectId === caller.projectId || caller.isAdmin) return record;

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { cp, lstat, mkdtemp, open, readdir, readFile, readlink, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, lstat, mkdtemp, open, readdir, readFile, readlink, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault } from '../../src/base/faults.ts';
 import { newId } from '../../src/base/ids.ts';
@@ -17,6 +17,8 @@ export interface FakeMover extends Mover {
   warnNextWrite(lines: readonly string[]): void;
   /** Lines that every verify finds from now on. */
   damage(lines: readonly string[]): void;
+  /** Another snapshot of the same content, as one in another bank is. */
+  copySnapshot(snapshot: string): Promise<Written>;
 }
 
 export type MoverCall =
@@ -29,6 +31,7 @@ export type MoverCall =
 function createFakeMover(folder: string): FakeMover {
   const calls: MoverCall[] = [];
   const written = new Map<string, Written>();
+  const forgotten = new Map<string, Written>();
   let restoreFault: Fault | undefined;
   let warnings: readonly string[] = [];
   let damages: readonly string[] = [];
@@ -136,9 +139,16 @@ function createFakeMover(folder: string): FakeMover {
     },
     forget: async (snapshot) => {
       calls.push({ call: 'forget', snapshot });
+      const known = written.get(snapshot);
+      if (known !== undefined) forgotten.set(snapshot, known);
       written.delete(snapshot);
-      await rm(join(folder, snapshot), { recursive: true, force: true });
     },
+    undelete: async (snapshot) => {
+      const known = forgotten.get(snapshot);
+      if (known !== undefined) written.set(snapshot, known);
+      bytesOf(snapshot);
+    },
+    copySnapshot: (snapshot) => keep(written.get(snapshot)?.kind ?? 'volume', bytesOf(snapshot)),
   };
 }
 

@@ -1,20 +1,21 @@
 import {
+  type CopyCall,
   type DeleteCall,
   defineProtectionPlugin,
-  Fault,
   type Hooks,
   type Protection,
   type ProtectionPlugin,
   type ProtectionSchemas,
-  type Resource,
+  type UndeleteCall,
   type VerifyCall,
+  type VerifyReport,
 } from 'karri/plugin';
 import { Type } from 'typebox';
 import { createHostVolumes, type HostType } from '../../protectables/host/volumes.ts';
 import { readPercent } from './parameters.ts';
 import { createProtectHooks } from './protect.ts';
 import { createRestoreHooks } from './restore.ts';
-import { readSavedInfo } from './saved-info.ts';
+import { keptLines, readSavedInfo, toSavedInfo } from './saved-info.ts';
 import { blockSchemas, directorySchemas } from './schemas.ts';
 
 const configSchema = Type.Object({
@@ -31,14 +32,30 @@ export const hostBlockProtection = defineHostProtection('host-block', 'Host::Blo
 function defineHostProtection(name: string, type: HostType, schemas: ProtectionSchemas): ProtectionPlugin<typeof configSchema> {
   const kind = type === 'Host::Directory' ? 'tree' : 'volume';
 
-  const verify: Hooks<VerifyCall> = {
+  const verify: Hooks<VerifyCall, VerifyReport> = {
     main: async (call) => {
-      const { snapshot } = readSavedInfo(call.saved, kind, call.resource);
+      const { snapshot, digest } = readSavedInfo(call.saved, kind, call.resource);
       const percent = readPercent(call.parameters);
-      const { readBytes, checkedBlobs, damages } = await call.mover.verify(snapshot, { percent });
-      const [first] = damages;
-      if (first !== undefined) throw damaged(call.resource, first, damages.length);
-      return { percent, read_bytes: readBytes, checked_blobs: checkedBlobs };
+      const { readBytes, damages } = await call.mover.verify(snapshot, { percent });
+      return {
+        percent,
+        read_bytes: readBytes,
+        // Every chunk was compared with its id, and the digest is made from the ids.
+        digest: percent === 100 && damages.length === 0 ? digest : null,
+        damages: damages.slice(0, keptLines),
+        damage_count: damages.length,
+      };
+    },
+  };
+
+  const copy: Hooks<CopyCall> = {
+    main: async (call) => {
+      const { snapshot, name, format, mode } = readSavedInfo(call.saved, kind, call.resource);
+      return toSavedInfo(await call.copySnapshot(snapshot), name, format, mode);
+    },
+    abandon: async (call) => {
+      const copied = call.outcomes.main;
+      if (copied !== undefined) await call.mover.forget(readSavedInfo(copied, kind, call.resource).snapshot);
     },
   };
 
@@ -46,6 +63,13 @@ function defineHostProtection(name: string, type: HostType, schemas: ProtectionS
     main: async (call) => {
       // A protect that failed early saved nothing, so there is nothing to delete.
       if (call.saved !== undefined) await call.mover.forget(readSavedInfo(call.saved, kind, call.resource).snapshot);
+      return undefined;
+    },
+  };
+
+  const undelete: Hooks<UndeleteCall> = {
+    main: async (call) => {
+      await call.mover.undelete(readSavedInfo(call.saved, kind, call.resource).snapshot);
       return undefined;
     },
   };
@@ -60,23 +84,12 @@ function defineHostProtection(name: string, type: HostType, schemas: ProtectionS
         protect: createProtectHooks(type, volumes),
         restore: createRestoreHooks({ type, volumes, mountPoints: config.mount_points ?? [] }),
         verify,
+        copy,
         delete: forget,
+        undelete,
         snapshotOf: (saved, resource) => ({ snapshot: readSavedInfo(saved, kind, resource).snapshot, kind }),
         close: async () => undefined,
       };
     },
   });
-}
-
-function damaged({ type, id, name }: Resource, first: string, count: number): Fault {
-  const others = count > 1 ? `; ${count} damages in all` : '';
-  return new Fault(
-    'corrupt',
-    'host.verify_damaged',
-    `What the bank holds of ${name} (${type} ${id}) is damaged: ${first}${others}.`,
-    {
-      details: { damages: count },
-      help: 'Take a new checkpoint now, and see to the bank; other checkpoints may share the damaged bytes.',
-    },
-  );
 }

@@ -7,7 +7,7 @@ import type { HostType, HostVolumes } from '../../protectables/host/volumes.ts';
 import { fileFault } from './file-fault.ts';
 import { checkMount, mountVolume } from './mounts.ts';
 import { readText } from './parameters.ts';
-import { keptWarnings, readSavedInfo } from './saved-info.ts';
+import { keptLines, readSavedInfo } from './saved-info.ts';
 import { createStaging, type Staging, targetExists } from './staging.ts';
 import { chooseTarget, type Target } from './target.ts';
 
@@ -146,7 +146,7 @@ function outcomeOf(target: Target, restored: Restored): Json {
     size_bytes: restored.sizeBytes,
     digest: restored.digest,
     files: restored.files ?? null,
-    warnings: restored.warnings.slice(0, keptWarnings),
+    warnings: restored.warnings.slice(0, keptLines),
     warning_count: restored.warnings.length,
   };
 }

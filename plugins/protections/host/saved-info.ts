@@ -20,8 +20,8 @@ export interface SavedInfo {
   readonly warning_count: number;
 }
 
-/** The checkpoint's entry stays small however many files changed while they were read. */
-export const keptWarnings = 50;
+/** Entries and records stay small however many files changed while they were read, or chunks are damaged. */
+export const keptLines = 50;
 
 export function toSavedInfo(written: Written, name: string, format: SavedInfo['format'], mode: number | null): Json {
   return {
@@ -35,7 +35,7 @@ export function toSavedInfo(written: Written, name: string, format: SavedInfo['f
     reused_bytes: written.reusedBytes,
     files: written.files ?? null,
     mode,
-    warnings: written.warnings.slice(0, keptWarnings),
+    warnings: written.warnings.slice(0, keptLines),
     warning_count: written.warnings.length,
   };
 }
@@ -45,18 +45,27 @@ export function readSavedInfo(
   saved: Json,
   kind: SavedInfo['kind'],
   resource: Resource,
-): Pick<SavedInfo, 'snapshot' | 'name' | 'format' | 'size_bytes' | 'mode'> {
+): Pick<SavedInfo, 'snapshot' | 'name' | 'format' | 'size_bytes' | 'digest' | 'mode'> {
   if (typeof saved === 'object' && saved !== null && !Array.isArray(saved)) {
-    const { kind: savedKind, snapshot, name, format, size_bytes, mode } = saved as Readonly<Record<string, Json | undefined>>;
+    const {
+      kind: savedKind,
+      snapshot,
+      name,
+      format,
+      size_bytes,
+      digest,
+      mode,
+    } = saved as Readonly<Record<string, Json | undefined>>;
     if (
       savedKind === kind &&
       typeof snapshot === 'string' &&
       typeof name === 'string' &&
       (format === 'tree' || format === 'raw' || format === 'qcow2') &&
       typeof size_bytes === 'number' &&
+      typeof digest === 'string' &&
       (mode === null || typeof mode === 'number')
     ) {
-      return { snapshot, name, format, size_bytes, mode };
+      return { snapshot, name, format, size_bytes, digest, mode };
     }
   }
   throw new Fault(

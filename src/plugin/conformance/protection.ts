@@ -4,9 +4,10 @@ import { Fault } from '../../base/faults.ts';
 import { newId } from '../../base/ids.ts';
 import { silentLog } from '../../base/log.ts';
 import type { ProtectionPlugin } from '../define.ts';
-import type { Mover } from '../mover.ts';
+import type { Mover, Written } from '../mover.ts';
 import type { Resource } from '../protectable.ts';
 import type {
+  CopyCall,
   DeleteCall,
   HookName,
   Hooks,
@@ -15,6 +16,7 @@ import type {
   Protection,
   RestoreCall,
   VerifyCall,
+  VerifyReport,
 } from '../protection.ts';
 import { demand, demandFault, type Law } from './law.ts';
 
@@ -35,6 +37,8 @@ export interface ProtectionScenario {
   failNextRestore(fault: Fault): void;
   /** From now on every verify of the mover finds this damage. */
   damage(lines: readonly string[]): void;
+  /** Another snapshot with the content of this one, for the same mover. */
+  copySnapshot(snapshot: string): Promise<Written>;
   /** Takes the resource away behind the plugin's back. */
   removeResource(): Promise<void>;
   close(): Promise<void>;
@@ -71,9 +75,12 @@ export function protectionConformance(subject: ProtectionSubject): readonly Law[
     law('abandon takes away what a dead restore left, and may be repeated', abandonRestore),
     law('abandon of a restore that never began is fine', abandonEarly),
     law('a verify of sound bytes passes', verifySound),
-    law('a verify of damaged bytes is a corrupt fault', verifyDamaged),
+    law('a verify of damaged bytes tells the damage', verifyDamaged),
+    law('a copy restores equal, and needs nothing of its original', copyEqual),
+    law('abandon of a copy takes away what it made, and may be repeated', abandonCopy),
     law('a delete leaves nothing in the bank, and may be repeated', deleteTwice),
     law('a delete of a protect that saved nothing is fine', deleteNothing),
+    law('a delete that is taken back restores equal, and may be taken back twice', undeleteTwice),
     law('a protect of a resource that is gone is the fault not-found', protectVanished),
     law('saved info of somebody else is a corrupt fault', foreignSavedInfo),
     law('the snapshot that is told is one that the mover keeps', tellsSnapshot),
@@ -169,8 +176,9 @@ async function abandonEarly(bench: Bench): Promise<string | undefined> {
 async function verifySound(bench: Bench): Promise<string | undefined> {
   const { verify } = bench.protection;
   if (verify === undefined) return 'this plugin cannot verify';
-  const saved = await protect(bench);
-  await runHooks<VerifyCall>(verify, { ...operationCall(bench), saved });
+  const report = await runVerify(bench, verify, await protect(bench));
+  demand(report.damage_count === 0 && report.damages.length === 0, `damage was found: ${report.damages.join(' ')}`);
+  demand(report.percent === 100 && report.digest !== null, 'without parameters not everything is read, or no digest is told');
   return undefined;
 }
 
@@ -179,12 +187,54 @@ async function verifyDamaged(bench: Bench): Promise<string | undefined> {
   if (verify === undefined) return 'this plugin cannot verify';
   const saved = await protect(bench);
   bench.damage(['packs/ab/cd: authentication failed']);
-  const fault = await demandFault(
-    runHooks<VerifyCall>(verify, { ...operationCall(bench), saved }),
-    (thrown) => thrown.kind === 'corrupt',
-    'a verify of damaged bytes',
-  );
-  demand(fault.message.includes('packs/ab/cd'), `the fault does not name the damage: ${fault.message}`);
+  const report = await runVerify(bench, verify, saved);
+  demand(report.damage_count === 1, `${report.damage_count} damages were counted, not 1`);
+  demand(report.damages.join(' ').includes('packs/ab/cd'), `the damage is not named: ${report.damages.join(' ')}`);
+  demand(report.digest === null, 'a digest is told of what is damaged');
+  return undefined;
+}
+
+async function runVerify(bench: Bench, hooks: Hooks<VerifyCall, VerifyReport>, saved: Json): Promise<VerifyReport> {
+  const { main } = await runHooks<VerifyCall>(hooks, { ...operationCall(bench), saved });
+  demand(main !== undefined, 'main returned no report');
+  return main as VerifyReport;
+}
+
+async function copyEqual(bench: Bench): Promise<string | undefined> {
+  const { copy } = bench.protection;
+  if (copy === undefined) return 'this plugin cannot copy';
+  const saved = await protect(bench);
+  const copied = (await runHooks(copy, copyCall(bench, saved))).main;
+  demand(copied !== undefined, 'main returned no saved info');
+  await runHooks<DeleteCall>(bench.protection.delete, { ...operationCall(bench), saved });
+  const { made } = await restore(bench, copied);
+  demand((await bench.findDigest(made ?? '')) === (await bench.findDigest(bench.resource.id)), 'the restored resource differs');
+  return undefined;
+}
+
+async function abandonCopy(bench: Bench): Promise<string | undefined> {
+  const { copy } = bench.protection;
+  if (copy === undefined) return 'this plugin cannot copy';
+  const call = copyCall(bench, await protect(bench));
+  const before = await bench.listSnapshots();
+  const outcomes = await runHooks(copy, call);
+  await copy.abandon?.({ ...call, outcomes });
+  await copy.abandon?.({ ...call, outcomes });
+  await copy.abandon?.(call);
+  const left = (await bench.listSnapshots()).filter((snapshot) => !before.includes(snapshot));
+  demandNothing(left);
+  return undefined;
+}
+
+async function undeleteTwice(bench: Bench): Promise<string | undefined> {
+  const { delete: hooks, undelete } = bench.protection;
+  if (undelete === undefined) return 'this plugin takes no deletion back';
+  const call = { ...operationCall(bench), saved: await protect(bench) };
+  await runHooks<DeleteCall>(hooks, call);
+  await runHooks(undelete, call);
+  await runHooks(undelete, call);
+  const { made } = await restore(bench, call.saved);
+  demand((await bench.findDigest(made ?? '')) === (await bench.findDigest(bench.resource.id)), 'the restored resource differs');
   return undefined;
 }
 
@@ -246,6 +296,11 @@ function operationCall(bench: Bench): OperationCall {
 }
 
 const protectCall = (bench: Bench): ProtectCall => operationCall(bench);
+
+function copyCall(bench: Bench, saved: Json): CopyCall {
+  const source = { providerId: newId(), checkpointId: newId() };
+  return { ...operationCall(bench), source, saved, copySnapshot: (snapshot) => bench.copySnapshot(snapshot) };
+}
 
 function restoreCall(bench: Bench, saved: Json): { call: RestoreCall; made: () => string | undefined } {
   let made: string | undefined;

@@ -43,6 +43,7 @@ for (const { protection, protectable, name } of plugins) {
           },
           failNextRestore: (fault) => mover.failNextRestore(fault),
           damage: (lines) => mover.damage(lines),
+          copySnapshot: (snapshot) => mover.copySnapshot(snapshot),
           removeResource: () => rm(path, { recursive: true }),
           close: () => host.remove(),
         };
