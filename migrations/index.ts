@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 import { up as initial } from './0001-initial.ts';
 import { up as operations } from './0002-operations.ts';
 import { up as verifications } from './0003-verifications.ts';
+import { up as tokens } from './0004-tokens.ts';
 import { up as quotasAndServices } from './0005-quotas-and-services.ts';
 
 export interface SchemaMigration {
@@ -15,5 +16,6 @@ export const migrations: readonly SchemaMigration[] = [
   { name: '0001-initial', up: initial },
   { name: '0002-operations', up: operations },
   { name: '0003-verifications', up: verifications },
+  { name: '0004-tokens', up: tokens },
   { name: '0005-quotas-and-services', up: quotasAndServices },
 ];

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import type { Knex } from 'knex';
 import { builtInPlugins } from '../../plugins/index.ts';
 import type { Api } from '../api/declare.ts';
-import { createNoauthIdentity } from '../api/identity/noauth.ts';
+import { createPolicy } from '../api/policy.ts';
+import { createRateLimit } from '../api/rate-limit.ts';
 import { createServer } from '../api/server.ts';
 import type { Clock } from '../base/clock.ts';
 import { faultText } from '../base/faults.ts';
@@ -16,8 +17,9 @@ import { createOperationStore } from '../db/operation-store.ts';
 import { createPlanStore } from '../db/plan-store.ts';
 import { createQuotaStore } from '../db/quota-store.ts';
 import { createRestoreStore } from '../db/restore-store.ts';
-import { createVerificationStore } from '../db/verification-store.ts';
 import { createServiceStore } from '../db/service-store.ts';
+import { createTokenStore } from '../db/token-store.ts';
+import { createVerificationStore } from '../db/verification-store.ts';
 import { openQueue } from '../jobs/queue.ts';
 import type { QuotaLimits } from '../model/quota.ts';
 import type { PluginContext } from '../plugin/define.ts';
@@ -30,6 +32,7 @@ import { createProtection } from '../protection/protection.ts';
 import { openProviderRegistry, type ProviderDefinition } from '../protection/provider-registry.ts';
 import { createQuotaGate } from '../protection/quotas.ts';
 import { createThrottle } from '../storage/throttled.ts';
+import { createIdentity } from './identity.ts';
 
 /** Everything that is built once, from the ground up. */
 export interface House {
@@ -50,6 +53,8 @@ export interface BuildOptions {
 
 /** The only place that constructs. */
 export async function buildHouse({ config, knex, databaseUrl, clock, log }: BuildOptions): Promise<House> {
+  // First: a bad rule stops the boot before anything is opened.
+  const policy = createPolicy(config.policy);
   const registry = await createPluginRegistry(config);
   const definitions = await defineProviders(config, registry, log);
   const scratchFolder = join(config.stateDir, 'scratch');
@@ -98,7 +103,11 @@ export async function buildHouse({ config, knex, databaseUrl, clock, log }: Buil
   };
   const server = await createServer({
     protection: createProtection(deps),
-    identity: createNoauthIdentity(),
+    identity: createIdentity(config, createTokenStore(knex), clock),
+    policy,
+    ...(config.requestsPerSecond > 0 && { rateLimit: createRateLimit({ perSecond: config.requestsPerSecond, clock }) }),
+    ...(config.publicUrl !== undefined && { baseUrl: config.publicUrl }),
+    trustProxyHeaders: config.tls === 'proxy',
     log,
     readiness: async () => {
       try {

@@ -1,3 +1,5 @@
+import type { AccessSettings } from './access-settings.ts';
+
 export const roles = ['api', 'worker', 'scheduler'] as const;
 export type Role = (typeof roles)[number];
 
@@ -8,7 +10,7 @@ export const logFormats = ['auto', 'json', 'text'] as const;
 export type LogFormat = (typeof logFormats)[number];
 
 /** What single values decide; each is a row of `settings.ts`. Paths are absolute. */
-export interface Settings {
+export interface Settings extends AccessSettings {
   readonly host: string;
   readonly port: number;
   readonly stateDir: string;
@@ -17,7 +19,6 @@ export interface Settings {
   readonly providersDir: string;
   readonly volumesDir: string;
   readonly roles: readonly Role[];
-  readonly auth: 'noauth';
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   /** Of one repository, for hashing, compressing and sealing. */
@@ -59,6 +60,8 @@ export interface Config extends Settings {
   readonly volumeRoots: readonly string[];
   readonly volumes: readonly NamedVolume[];
   readonly hooks: Readonly<Record<string, HookCommand>>;
+  /** What the policy file says, by the names of the rules; not yet looked into. */
+  readonly policy: Readonly<Record<string, string>>;
   /** What hook commands find in their environment. */
   readonly hookEnvironment: Readonly<Record<string, string>>;
   /** Packages with plugins, by their exact npm names. */

@@ -1,13 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { BlockList, isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Fault } from '../base/faults.ts';
 import { parseChecked } from './check.ts';
 import type { Config, NamedVolume, SettingOrigin, Settings } from './config.ts';
 import { type Environment, readEnvironment } from './environment.ts';
-import { refuseOpenSecret } from './secrets.ts';
-import { bad, configVariable, type Setting, settingNames, settings } from './settings.ts';
+import { refuseUnsafe } from './safety.ts';
+import { bad, type Setting } from './setting.ts';
+import { configVariable, settingNames, settings } from './settings.ts';
 
 const scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
 const fileSchema = Type.Object(
@@ -78,6 +78,19 @@ export function readConfig(overrides: Environment = {}, environment: Environment
     volumesDir: read('volumesDir', stateDir),
     roles: read('roles', stateDir),
     auth: read('auth', stateDir),
+    tls: read('tls', stateDir),
+    publicUrl: read('publicUrl', stateDir),
+    policyFile: read('policyFile', stateDir),
+    tokenCacheSeconds: read('tokenCacheSeconds', stateDir),
+    requestsPerSecond: read('requestsPerSecond', stateDir),
+    keystoneUrl: read('keystoneUrl', stateDir),
+    keystonePublicUrl: read('keystonePublicUrl', stateDir),
+    keystoneUser: read('keystoneUser', stateDir),
+    keystonePassword: read('keystonePassword', stateDir),
+    keystoneProject: read('keystoneProject', stateDir),
+    keystoneUserDomain: read('keystoneUserDomain', stateDir),
+    keystoneProjectDomain: read('keystoneProjectDomain', stateDir),
+    keystoneTimeoutSeconds: read('keystoneTimeoutSeconds', stateDir),
     logLevel: read('logLevel', stateDir),
     logFormat: read('logFormat', stateDir),
     threads: read('threads', stateDir),
@@ -104,6 +117,7 @@ export function readConfig(overrides: Environment = {}, environment: Environment
     volumeRoots: [values.volumesDir, ...(content.volume_roots ?? []).map(absolute)],
     volumes: (content.volumes ?? []).map((volume) => ({ ...volume, path: absolute(volume.path) })),
     hooks: Object.fromEntries(hooks),
+    policy: readPolicy(values.policyFile, origins.policyFile),
     hookEnvironment: pick(given, ['PATH', 'HOME', 'USER', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR']),
     plugins: content.plugins ?? [],
     origins,
@@ -161,24 +175,11 @@ function badValue(
   });
 }
 
-function refuseUnsafe(
-  { auth, host }: Settings,
-  origins: Readonly<Record<keyof Settings, SettingOrigin>>,
-  file: string | undefined,
-): void {
-  if (auth === 'noauth' && !isLoopback(host)) {
-    throw new Fault(
-      'forbidden',
-      'config.unsafe_noauth',
-      `KARRI_AUTH is noauth, which trusts every caller, and KARRI_HOST is ${host}.`,
-      {
-        details: { host },
-        help: 'Listen on a loopback address (127.0.0.1, ::1).',
-      },
-    );
-  }
-  const hasSecret = settingNames.some((name) => settings[name].isSecret && origins[name].from === 'file');
-  if (file !== undefined && hasSecret) refuseOpenSecret(file);
+/** Rules by name; what they mean is for the policy to say. */
+function readPolicy(file: string, origin: SettingOrigin): Readonly<Record<string, string>> {
+  if (existsSync(file)) return parseChecked(file, readText(file), Type.Record(Type.String(), Type.String()));
+  if (origin.from === 'default') return {};
+  throw new Fault('invalid', 'config.no_file', `KARRI_POLICY_FILE names a file that is not there: ${file}.`);
 }
 
 /** The id of a named volume is made from its type and name, so two of them would be one. */
@@ -197,14 +198,6 @@ function refuseTwins(volumes: readonly NamedVolume[], file: string | undefined):
       },
     );
   }
-}
-
-function isLoopback(host: string): boolean {
-  const loopback = new BlockList();
-  loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-  loopback.addAddress('::1', 'ipv6');
-  const version = isIP(host);
-  return version === 0 ? host === 'localhost' : loopback.check(host, version === 6 ? 'ipv6' : 'ipv4');
 }
 
 function pick(from: Environment, names: readonly string[]): Record<string, string> {

@@ -1,32 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { GiB, KiB, parseBytes } from '../base/bytes.ts';
+import { accessSettings } from './access-settings.ts';
 import { logFormats, logLevels, type Role, roles, type Settings } from './config.ts';
-
-/** One setting: drives reading, `karri config show` and the table of the README. */
-export interface Setting<T> {
-  readonly variable: string;
-  /** Its name in the configuration file. */
-  readonly key: string;
-  /** As an operator would write it; empty: not set. `STATE_DIR` stands for the state folder. */
-  readonly fallback: string;
-  readonly meaning: string;
-  /** Completes "must be …". */
-  readonly allowed: string;
-  /** A path: relative to the configuration file it stands in, else to the current folder. */
-  readonly isPath?: boolean;
-  /** Never shown in full. */
-  readonly isSecret?: boolean;
-  /** The value; `bad` when the text is not allowed. */
-  parse(text: string): T | typeof bad;
-}
-
-export const bad = Symbol('bad value');
-
-const path = {
-  allowed: 'a path',
-  isPath: true,
-  parse: (text: string): string | typeof bad => (text === '' || text.includes('\0') ? bad : text),
-};
+import { bad, oneOf, path, type Setting, wholeNumber } from './setting.ts';
 
 const byteRate = {
   allowed: 'a number, or one with KiB, MiB or GiB behind it, from 1KiB to 1024GiB',
@@ -96,14 +72,7 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     allowed: `all, or some of ${roles.join(', ')}, separated by commas`,
     parse: parseRoles,
   },
-  auth: {
-    variable: 'KARRI_AUTH',
-    key: 'auth',
-    fallback: 'noauth',
-    meaning: 'How callers are known. `noauth` trusts anybody, so it is refused on any address but loopback',
-    allowed: 'noauth; keystone and token are not there yet',
-    parse: (text) => (text === 'noauth' ? text : bad),
-  },
+  ...accessSettings,
   logLevel: {
     variable: 'KARRI_LOG_LEVEL',
     key: 'log_level',
@@ -200,16 +169,4 @@ function parseByteRate(text: string): number | undefined | typeof bad {
   if (text === '') return undefined;
   const bytes = parseBytes(text);
   return bytes >= KiB && bytes <= 1024 * GiB ? bytes : bad;
-}
-
-function wholeNumber(min: number, max: number): { allowed: string; parse: (text: string) => number | typeof bad } {
-  const parse = (text: string): number | typeof bad => {
-    const value = /^-?\d{1,12}$/.test(text) ? Number(text) : Number.NaN;
-    return value >= min && value <= max ? value : bad;
-  };
-  return { allowed: `a whole number from ${min} to ${max}`, parse };
-}
-
-function oneOf<T extends string>(values: readonly T[]): { allowed: string; parse: (text: string) => T | typeof bad } {
-  return { allowed: `one of ${values.join(', ')}`, parse: (text) => values.find((value) => value === text) ?? bad };
 }

@@ -66,11 +66,27 @@ describe('readConfig', () => {
       volumes_dir: 'v',
       roles: 'worker',
       auth: 'noauth',
+      tls: 'none',
+      public_url: 'https://dp.example.test',
+      policy_file: 'rules.yaml',
+      token_cache_seconds: '5',
+      requests_per_second: '10',
+      keystone_url: 'https://identity.example.test/v3',
+      keystone_public_url: 'https://public.example.test/v3',
+      keystone_user: 'karri',
+      keystone_password: 'secret',
+      keystone_project: 'services',
+      keystone_user_domain: 'one',
+      keystone_project_domain: 'two',
+      keystone_timeout_seconds: '2',
       log_level: 'warn',
       log_format: 'json',
       threads: '3',
       worker_concurrency: '5',
       quota_plans: '-1',
+      quota_checkpoints: '7',
+      quota_protected_bytes: '1TiB',
+      quota_stored_bytes: '2048',
       max_limit: '10',
       upload_limit: '1.5MiB',
       download_limit: '2048',
@@ -80,6 +96,7 @@ describe('readConfig', () => {
         .map(({ key }) => key)
         .sort(),
     );
+    writeFileSync(join(folder, 'rules.yaml'), "'plan:get': '@'");
     const config = withFile(JSON.stringify(values), { KARRI_STATE_DIR: undefined });
     expect(config).toMatchObject({
       host: '::1',
@@ -87,6 +104,7 @@ describe('readConfig', () => {
       stateDir: join(folder, 'state'),
       providersDir: join(folder, 'p'),
       roles: ['worker'],
+      policy: { 'plan:get': '@' },
     });
     expect(config).toMatchObject({
       threads: 3,
@@ -142,7 +160,7 @@ describe('readConfig', () => {
     ['KARRI_PORT', '70000', 'a whole number from 0 to 65535'],
     ['KARRI_PORT', '80a', 'a whole number'],
     ['KARRI_ROLES', 'api,cook', 'api, worker, scheduler'],
-    ['KARRI_AUTH', 'keystone', 'noauth'],
+    ['KARRI_AUTH', 'oauth', 'one of noauth, token, keystone'],
     ['KARRI_LOG_LEVEL', 'loud', 'debug, info, warn, error'],
     ['KARRI_THREADS', '0', 'auto or'],
     ['KARRI_QUOTA_PLANS', '-2', 'from -1'],
