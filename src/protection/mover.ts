@@ -1,5 +1,6 @@
 import type { StepProgress } from '../jobs/flow.ts';
 import type { Mover, Restored, Written } from '../plugin/mover.ts';
+import { damageLine } from '../repository/check/damages.ts';
 import type { Progress, Repository, RestoreSummary, SnapshotSummary } from '../repository/contract.ts';
 import { copySnapshot } from '../repository/copy/copy.ts';
 
@@ -45,7 +46,7 @@ export function createMover({ repository, subject, level, signal, report }: Move
     restoreTree: async (snapshot, { path }) => restored(await repository.restoreTree(snapshot, { path }, restore)),
     async verify(snapshot, { percent }) {
       const { readBytes, blobs, damages } = await repository.verifySnapshot(snapshot, percent, { signal, onProgress });
-      return { readBytes, checkedBlobs: blobs, damages };
+      return { readBytes, checkedBlobs: blobs, damages: damages.map(damageLine) };
     },
     forget: (snapshot) => repository.forget(snapshot),
     undelete: (snapshot) => repository.undelete(snapshot),

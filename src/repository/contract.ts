@@ -165,11 +165,43 @@ export interface StoredBytes {
 }
 
 export interface CheckSummary {
+  /** Objects looked at. */
   readonly objects: number;
+  /** Chunks looked up. */
   readonly blobs: number;
   readonly readBytes: number;
-  /** One line per damage: object, what is wrong, which snapshots are hit. Empty when all is well. */
-  readonly damages: readonly string[];
+  /** Empty when all is well. */
+  readonly damages: readonly Damage[];
+  /** Packs that are damaged or gone and that no snapshot needs: marked, and left to garbage collection. */
+  readonly replaced: readonly string[];
+}
+
+/** An object of the bank that is damaged or gone, and what that costs. */
+export interface Damage {
+  /** Its key in the repository; `*` stands for what nobody knows of the name of one that is gone. */
+  readonly object: string;
+  readonly kind: 'key' | 'pack' | 'index' | 'snapshot' | 'forgotten' | 'gc' | 'bad';
+  /** What is wrong with it, for people. */
+  readonly what: string;
+  readonly hits: readonly SnapshotHit[];
+}
+
+/** A snapshot that needs a damaged object. */
+export interface SnapshotHit {
+  readonly snapshot: string;
+  /** Nothing of it can be read. */
+  readonly isLost: boolean;
+  /** What cannot be read. Empty beside `isLost: false`: all of it can, for now. */
+  readonly ranges: readonly LostRange[];
+  /** Further ones that are not listed. */
+  readonly moreRanges: number;
+}
+
+export interface LostRange extends Extent {
+  /** Relative to the tree; empty for a volume. */
+  readonly path: string;
+  /** Where a piece of the tree itself is lost: everything behind `path` (empty: from the start) up to this one (empty: to the end). Offset and length are 0. */
+  readonly untilPath?: string;
 }
 
 export interface GcOptions {

@@ -4,6 +4,7 @@ import { Fault } from '../base/faults.ts';
  * Where things lie, seen from the repository's root:
  *
  *     keys/<key-id>/<slot-id>          a root key, wrapped by the provider's key
+ *     keys/destroyed                   the root keys were destroyed on purpose: nobody makes a new one here
  *     packs/<aa>/<pack-id>             sealed blocks of chunks; <aa> = first two digits, so that no folder of a file bank grows without bound
  *     indexes/<index-id>               which chunk lies in which pack
  *     snapshots/<subject>/<id>         one protect of one subject
@@ -20,6 +21,9 @@ export const snapshotsPrefix = 'snapshots/';
 export const forgottenPrefix = 'forgotten/';
 export const gcPrefix = 'gc/';
 export const badPrefix = 'bad/';
+
+/** No slot has that name, so older readers pass over it. */
+export const destroyedKey = `${keysPrefix}destroyed`;
 
 export function slotKey(keyId: string, slotId: string): string {
   return `${keysPrefix}${keyId}/${slotId}`;

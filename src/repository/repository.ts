@@ -134,7 +134,7 @@ export async function openRepository(options: RepositoryOptions, startPool: Star
     isWhole: (id) => index.isWhole(id),
   };
   const trust: TrustParts = { core, store, index, view, bad, snapshots };
-  const parts = { ...options, core, index, snapshots, bad };
+  const parts = { ...options, keys, core, index, snapshots, bad };
 
   const use = <T>({ signal }: { readonly signal?: AbortSignal | undefined }, work: () => Promise<T>): Promise<T> =>
     lease.hold(async () => {
@@ -199,7 +199,7 @@ export async function openRepository(options: RepositoryOptions, startPool: Star
         yield* readTree(core.source, await snapshots.get(id, transfer.signal), folder, transfer);
       }),
     verifySnapshot: (id, percent, transfer) =>
-      use(transfer, async () => (await import('./check.ts')).verifySnapshot(parts, id, percent, transfer)),
+      use(transfer, async () => (await import('./check/verify.ts')).verifySnapshot(parts, id, percent, transfer)),
     forget: async (id) => (await import('./snapshots/forget.ts')).forget(trust, id),
     undelete: (id) => use({}, async () => (await import('./snapshots/forget.ts')).undelete(trust, id, undefined)),
     listForgotten: async () => (await import('./snapshots/forget.ts')).listForgotten(trust),
@@ -208,7 +208,7 @@ export async function openRepository(options: RepositoryOptions, startPool: Star
       use(transfer, async () => (await import('./gc/run.ts')).runGc({ ...trust, projectId, keys }, plan, transfer)),
     listSnapshots: () => snapshots.list(),
     check: (percent, transfer) =>
-      use(transfer, async () => (await import('./check.ts')).checkRepository(parts, percent, transfer)),
+      use(transfer, async () => (await import('./check/check.ts')).checkRepository(parts, percent, transfer)),
     sealDocument: (kind, name, plain) => sealObject(keys.writing, projectId, `document:${kind}`, name, plain),
     openDocument(kind, name, sealed) {
       const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);

@@ -53,9 +53,6 @@ export function createInlineCore(): InlineCore {
       for (let i = 0; i < batch.wants.length; i++)
         visit(get(batch.ids.subarray(i * 32, i * 32 + 32)), batch.wants.subarray(i, i + 1), i);
     },
-    openPack: () => {
-      throw new Fault('internal', 'repository.tree_defect', 'Trees do not open packs.');
-    },
     openIndex: () => undefined,
     throwIfAborted: () => throwIfAborted(signal),
     transfer: () => undefined,

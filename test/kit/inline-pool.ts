@@ -2,7 +2,7 @@ import { throwIfAborted } from '../../src/base/abort.ts';
 import { Fault } from '../../src/base/faults.ts';
 import { ChunkTable } from '../../src/repository/index/chunk-table.ts';
 import { type FinishedPack, maxPackBytes } from '../../src/repository/packs/format.ts';
-import { openBatch, openPack } from '../../src/repository/packs/open-batch.ts';
+import { openBatch } from '../../src/repository/packs/open-batch.ts';
 import type { StartPool } from '../../src/repository/repository.ts';
 import { deriveKey, openObject } from '../../src/repository/seal/crypto.ts';
 import { openKeyedHash } from '../../src/repository/seal/keyed-hash.ts';
@@ -51,7 +51,6 @@ export const startInlinePool: StartPool = async (options) => {
     sink,
     identify: (plain, keyId) => getHash(keyId).digest(plain),
     openBatch: (batch, visit, onBad) => openBatch(batch, openKeys, visit, onBad),
-    openPack: (packId, bytes) => openPack(packId, bytes, openKeys),
     openIndex: (id, bytes) => openObject(keys.all, projectId, 'index', id, Buffer.from(bytes))?.plain,
     throwIfAborted: () => throwIfAborted(signal),
     transfer: () => undefined,

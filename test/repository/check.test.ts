@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { MiB } from '../../src/base/bytes.ts';
+import { damageLine } from '../../src/repository/check/damages.ts';
 import { createMemoryStore } from '../../src/storage/memory-store.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { copyStore, createFolder, listKeys, withRepository } from '../kit/repositories.ts';
@@ -79,14 +80,16 @@ describe('damage is named with the object and who needs it, and leaves the other
   ])('%s', async (_name, percent, what, change) => {
     const store = await broken(change);
     await withRepository(store, async (repository) => {
-      const { damages } = await repository.check(percent, {});
+      const damages = (await repository.check(percent, {})).damages.map(damageLine);
       expect(damages).toHaveLength(1);
       expect(damages[0]).toContain(packs[0]?.[0]);
       expect(damages[0]).toMatch(what);
       expect(damages[0]).toContain(ids[0]);
       expect(damages[0]).not.toContain(ids[1]);
       expect((await repository.verifySnapshot(ids[1] ?? '', 100, {})).damages).toEqual([]);
-      if (percent === 0) expect((await repository.verifySnapshot(ids[0] ?? '', 100, {})).damages.join()).toContain(packs[0]?.[0]);
+      if (percent > 0) return;
+      const verified = await repository.verifySnapshot(ids[0] ?? '', percent, {});
+      expect(verified.damages).toMatchObject([{ object: packs[0]?.[0], hits: [{ snapshot: ids[0] }] }]);
     });
   });
 });

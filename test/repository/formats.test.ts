@@ -2,16 +2,21 @@ import { createHash, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isFault } from '../../src/base/faults.ts';
+import { provePack } from '../../src/repository/check/pack-proof.ts';
+import type { RepositoryCore } from '../../src/repository/core.ts';
 import { decodeIndex, encodeIndex } from '../../src/repository/index/format.ts';
 import { decodeDirectory, maxPackBytes, PackBuilder, parseFooter } from '../../src/repository/packs/format.ts';
-import { openPack } from '../../src/repository/packs/open-batch.ts';
+import { type OpenKeys, openBatch } from '../../src/repository/packs/open-batch.ts';
 import { codecRaw, codecZstd, compress, decompress } from '../../src/repository/seal/compression.ts';
 import { openObject, type RootKey, sealObject } from '../../src/repository/seal/crypto.ts';
 import { openKeyedHash } from '../../src/repository/seal/keyed-hash.ts';
 import { decodeLeaf, emptySlots, encodeLeaf } from '../../src/repository/volume/map.ts';
+import type { WorkerContext } from '../../src/repository/workers/task.ts';
 import { createMemoryStore } from '../../src/storage/memory-store.ts';
 import { withRepository } from '../kit/repositories.ts';
 import { seed } from '../kit/seeded.ts';
+
+type OpenArguments = Parameters<WorkerContext['openBatch']>;
 
 const root: RootKey = { id: 'ab'.repeat(16), secret: randomBytes(32) };
 const roots = new Map([[root.id, root]]);
@@ -100,23 +105,31 @@ describe('packs', () => {
     const { id, buffer, sizeBytes } = builder.finish();
     return { id, bytes: Buffer.from(buffer, 0, sizeBytes) };
   })();
-  const keys = { roots, hashes: new Map([[root.id, hash]]), projectId };
+  const prove = (bytes: Buffer, packId = pack.id, project = projectId): ReturnType<typeof provePack> => {
+    const keys: OpenKeys = { roots, hashes: new Map([[root.id, hash]]), projectId: project };
+    const context = {
+      openBatch: (...args: OpenArguments) => openBatch(args[0], keys, args[1], args[2]),
+      throwIfAborted: () => undefined,
+    } as WorkerContext;
+    const core: Pick<RepositoryCore, 'run'> = { run: async (task, input) => task.run(input, context) };
+    const store = { get: async () => Buffer.from(bytes) };
+    return provePack({ core, store, projectId: project, keys: { writing: root, all: roots } }, packId, undefined, undefined);
+  };
 
-  test('open by themselves, for their own project and name only', () => {
-    expect(openPack(pack.id, Buffer.from(pack.bytes), keys)).toBe(6);
-    expect(() => openPack('cd'.repeat(16), Buffer.from(pack.bytes), keys)).toThrow(/is damaged/);
-    expect(() => openPack(pack.id, Buffer.from(pack.bytes), { ...keys, projectId: 'other' })).toThrow(/is damaged/);
+  test('open by themselves, for their own project and name only', async () => {
+    expect(await prove(pack.bytes)).toBeUndefined();
+    expect(await prove(pack.bytes, 'cd'.repeat(16))).toMatchObject({ what: 'its directory does not open' });
+    expect(await prove(pack.bytes, pack.id, 'other')).toMatchObject({ what: 'its directory does not open' });
   });
 
-  test('no byte behind the magic may be another, and none may be missing', () => {
-    for (let at = 8; at < pack.bytes.length; at++) {
+  test('no byte may be another, and none may be missing', async () => {
+    for (let at = 0; at < pack.bytes.length; at++) {
       const changed = Buffer.from(pack.bytes);
       changed[at] = (changed[at] ?? 0) ^ 0x80;
-      expect(() => openPack(pack.id, changed, keys), `byte ${at}`).toThrow(/is damaged/);
+      expect(await prove(changed), `byte ${at}`).toMatchObject({ what: expect.any(String) });
     }
-    for (let length = 0; length < pack.bytes.length; length += 7) {
-      expect(() => openPack(pack.id, Buffer.from(pack.bytes.subarray(0, length)), keys)).toThrow(/is damaged/);
-    }
+    for (let length = 0; length < pack.bytes.length; length += 7)
+      expect(await prove(pack.bytes.subarray(0, length)), `${length} bytes`).toMatchObject({ what: expect.any(String) });
   });
 });
 

@@ -64,7 +64,7 @@ export class UnsavedPacks {
   }
 }
 
-export function listRecords(packs: readonly NewPack[]): IndexRecord[] {
+export function listRecords(packs: readonly Pick<NewPack, 'blocks'>[]): IndexRecord[] {
   return packs.flatMap(({ blocks }, pack) =>
     blocks.flatMap((block) =>
       block.chunks.map(({ id, offset, length }) => ({

@@ -21,7 +21,7 @@ import { maxChunkBytes } from './chunk-sink.ts';
 const packTargetBytes = 16 * MiB;
 export const solidBlockBytes = MiB;
 const blockOverheadBytes = 1 + 12 + tagBytes;
-const headMagic = Buffer.from('KARRIPK1');
+export const headMagic = Buffer.from('KARRIPK1');
 const footMagic = Buffer.from('KPCK');
 export const packFooterBytes = 32;
 const directoryNumber = 0xffffffff;

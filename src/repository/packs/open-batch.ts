@@ -4,7 +4,7 @@ import { packKey } from '../layout.ts';
 import type { RootKey } from '../seal/crypto.ts';
 import type { KeyedHash } from '../seal/keyed-hash.ts';
 import type { BlockBatch } from './chunk-source.ts';
-import { PackOpener, packFooterBytes, parseFooter } from './format.ts';
+import { PackOpener } from './format.ts';
 
 export interface OpenKeys {
   readonly roots: ReadonlyMap<string, RootKey>;
@@ -70,36 +70,9 @@ export function openBatch(
   freeBytes(batch.bytes);
 }
 
-/** Opens a pack by its footer and directory alone and checks every chunk in it; returns how many there are. Runs in a worker. */
-export function openPack(packId: string, bytes: Uint8Array, keys: OpenKeys): number {
-  const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const footer = parseFooter(whole.subarray(Math.max(0, whole.length - packFooterBytes)), whole.length);
-  if (footer === undefined) throw packDamaged(packId, 'its footer is no footer');
-  const root = keys.roots.get(footer.keyId);
-  const hash = keys.hashes.get(footer.keyId);
-  if (root === undefined || hash === undefined) throw packDamaged(packId, `its root key ${footer.keyId} cannot be opened`);
-  const opener = new PackOpener(root, keys.projectId, packId);
-  const { directoryOffset, directoryLength } = footer;
-  const blocks = opener.openDirectory(whole.subarray(directoryOffset, directoryOffset + directoryLength), directoryOffset);
-  if (blocks === undefined) throw packDamaged(packId, 'its directory does not open');
-  let count = 0;
-  for (const { offset, length, rawLength, chunks } of blocks) {
-    const raw = opener.openBlock(whole.subarray(offset, offset + length), offset, rawLength);
-    if (raw === undefined) throw packDamaged(packId, `the block at byte ${offset} does not open`);
-    for (const chunk of chunks) {
-      if (!hash.digest(raw.subarray(chunk.offset, chunk.offset + chunk.length)).equals(chunk.id)) {
-        throw packDamaged(packId, `the block at byte ${offset} holds another chunk than its directory says`);
-      }
-      count++;
-    }
-    freeBytes(raw);
-  }
-  return count;
-}
-
 export function packDamaged(packId: string, what: string, cause?: unknown): Fault {
   return new Fault('corrupt', 'repository.pack_damaged', `Pack ${packKey(packId)} is damaged: ${what}.`, {
-    details: { object: packKey(packId) },
+    details: { object: packKey(packId), what },
     help: 'Put the object back from a copy of the bank, or restore a snapshot that does not need it.',
     ...(cause !== undefined && { cause }),
   });

@@ -20,23 +20,4 @@ export const openChunks: Task<{ readonly batch: BlockBatch }, OpenedChunk[]> = {
   },
 };
 
-/** Opens every chunk of a batch and says how many plaintext bytes were found good. */
-export const proveChunks: Task<{ readonly batch: BlockBatch }, number> = {
-  name: 'read.prove_chunks',
-  run({ batch }, context) {
-    let bytes = 0;
-    context.openBatch(batch, (plain) => {
-      context.throwIfAborted();
-      bytes += plain.length;
-    });
-    return bytes;
-  },
-};
-
-/** Opens a whole pack by its own directory, as if no index were there; returns how many chunks it holds. */
-export const provePack: Task<{ readonly packId: string; readonly bytes: Uint8Array<ArrayBuffer> }, number> = {
-  name: 'read.prove_pack',
-  run: ({ packId, bytes }, context) => context.openPack(packId, bytes),
-};
-
-export const readTasks: readonly AnyTask[] = [openChunks, proveChunks, provePack];
+export const readTasks: readonly AnyTask[] = [openChunks];

@@ -31,11 +31,6 @@ export interface WorkerContext {
     visit: (plain: Uint8Array, wants: Uint32Array, firstWant: number) => void,
     onBad?: (piece: BadPiece) => void,
   ): void;
-  /**
-   * Opens a whole pack by its own directory and checks every chunk in it; returns how many there are.
-   * @throws {Fault} `repository.pack_damaged` (corrupt)
-   */
-  openPack(packId: string, bytes: Uint8Array): number;
   /** What a sealed index object says; undefined when it does not open. */
   openIndex(id: string, bytes: Uint8Array): Buffer | undefined;
   /** Throws the fault `base.cancelled` when the signal given to `run` has fired. */

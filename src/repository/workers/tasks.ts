@@ -1,3 +1,4 @@
+import { checkTasks } from '../check/tasks.ts';
 import { copyTasks } from '../copy/tasks.ts';
 import { runTasks } from '../index/run-tasks.ts';
 import { readTasks } from '../packs/read-tasks.ts';
@@ -6,4 +7,4 @@ import { volumeTasks } from '../volume/tasks.ts';
 import type { AnyTask } from './task.ts';
 
 /** Every task a worker can run. */
-export const tasks: readonly AnyTask[] = [...readTasks, ...runTasks, ...volumeTasks, ...treeTasks, ...copyTasks];
+export const tasks: readonly AnyTask[] = [...readTasks, ...runTasks, ...volumeTasks, ...treeTasks, ...copyTasks, ...checkTasks];

@@ -2,7 +2,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { Fault } from '../../base/faults.ts';
 import { ChunkTable } from '../index/chunk-table.ts';
 import { type FinishedPack, maxPackBytes } from '../packs/format.ts';
-import { openBatch, openPack } from '../packs/open-batch.ts';
+import { openBatch } from '../packs/open-batch.ts';
 import { deriveKey, openObject, type RootKey } from '../seal/crypto.ts';
 import { type KeyedHash, openKeyedHash } from '../seal/keyed-hash.ts';
 import { WorkerSink } from './sink.ts';
@@ -47,7 +47,6 @@ const context: WorkerContext = {
   sink,
   identify: (plain, keyId) => getHash(keyId).digest(plain),
   openBatch: (batch, visit, onBad) => openBatch(batch, openKeys, visit, onBad),
-  openPack: (packId, bytes) => openPack(packId, bytes, openKeys),
   openIndex: (id, bytes) =>
     openObject(roots, setup.projectId, 'index', id, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))?.plain,
   throwIfAborted,
