@@ -5,7 +5,7 @@ import { faultDocument, looksLikeCode, surveyFaults } from './kit/fault-list.ts'
 import { withSettings } from './kit/settings-table.ts';
 import { absolutePath, readSource, readTree } from './kit/source-tree.ts';
 
-const code = readTree(['src', 'plugins', 'migrations', 'openapi', 'demo', 'test'], /\.ts$/);
+const code = readTree(['bin', 'src', 'plugins', 'migrations', 'openapi', 'demo', 'test'], /\.ts$/);
 const documents = ['README.md', 'CHANGELOG.md', 'src/ARCHITECTURE.md', 'test/README.md'];
 const settings = [
   'package.json',
@@ -99,7 +99,7 @@ describe('documents', () => {
 
   test('no file names a path of the machine it was written on', () => {
     const ours = [
-      ...readTree(['src', 'plugins', 'migrations', 'openapi', 'demo', 'test'], /./),
+      ...readTree(['bin', 'src', 'plugins', 'migrations', 'openapi', 'demo', 'test'], /./),
       ...readTree([...documents, ...settings], /./),
     ];
     const private_ = new RegExp(`(^|[^\\w.])/(${['work', 'root', 'home'].join('|')})/\\w`, 'm');

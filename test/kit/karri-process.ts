@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 
-const program = fileURLToPath(new URL('../../bin/karri.mjs', import.meta.url));
+const ours = fileURLToPath(new URL('../../bin/karri.mjs', import.meta.url));
 const startTimeoutMs = 60_000;
 const stopTimeoutMs = 30_000;
 
@@ -15,6 +15,8 @@ export interface KarriOptions {
   readonly stateDir: string;
   /** Settings of the service (`KARRI_…`, `DATABASE_URL`); nothing of the caller's own `KARRI_` settings is handed on. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Another Karri than this clone's. */
+  readonly program?: string;
 }
 
 /** A Karri service in a process of its own, with its embedded PostgreSQL, as an operator would run it. */
@@ -44,7 +46,7 @@ export async function findFreePort(): Promise<number> {
 }
 
 export async function createKarriProcess(options: KarriOptions): Promise<KarriProcess> {
-  const { stateDir, settings = {} } = options;
+  const { stateDir, settings = {}, program = ours } = options;
   mkdirSync(stateDir, { recursive: true });
   const logFile = join(stateDir, 'karri.log');
   const port = await findFreePort();
