@@ -112,6 +112,16 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   };
 }
 
+/** Where the server of a service that runs at this moment answers; undefined when there is none. */
+export function findEmbeddedPostgres(stateDir: string): string | undefined {
+  const folder = join(stateDir, 'postgres');
+  if (!existsSync(join(folder, 'password'))) return undefined;
+  const data = join(realpathSync(folder), 'data');
+  const server = findServerState(data);
+  if (server?.status !== 'ready' || !isServerOf(data, server.pid)) return undefined;
+  return urlOf(server.port, readPassword(join(folder, 'password'), true));
+}
+
 function readPassword(file: string, hasData: boolean): string {
   if (!existsSync(file)) {
     if (hasData) {

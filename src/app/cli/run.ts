@@ -12,6 +12,11 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   snapshots: async () => (await import('./snapshots.ts')).snapshots,
   restore: async () => (await import('./restore.ts')).restore,
   check: async () => (await import('./check.ts')).check,
+  'token create': async () => (await import('./token-create.ts')).tokenCreate,
+  'token list': async () => (await import('./token-list.ts')).tokenList,
+  'token revoke': async () => (await import('./token-revoke.ts')).tokenRevoke,
+  'policy show': async () => (await import('./policy-show.ts')).policyShow,
+  'keystone register': async () => (await import('./keystone-register.ts')).keystoneRegister,
   openapi: async () => (await import('./openapi.ts')).openapi,
 };
 
