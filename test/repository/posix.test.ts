@@ -47,6 +47,28 @@ describe.runIf(native)('the C library', () => {
     },
   );
 
+  test('does to an open file what it does to a path', (context) => {
+    const path = make('open');
+    const fd = openSync(path, 'r+');
+    try {
+      const posix = loadPosix();
+      posix.setTime(fd, -86_400_000_000_123n);
+      expect(lstatSync(path, { bigint: true }).mtimeNs).toBe(-86_400_000_000_123n);
+      const xattr = { name: Buffer.from('user.open'), value: Buffer.from('yes') };
+      try {
+        posix.setXattr(fd, xattr);
+      } catch (error) {
+        if (errnoOf(error) === 'ENOTSUP') context.skip('the temporary folder knows no extended attributes');
+        throw error;
+      }
+      expect(posix.readXattrs(fd)).toEqual([xattr]);
+      expect(posix.readXattrs(path)).toEqual([xattr]);
+    } finally {
+      closeSync(fd);
+    }
+    expect(caught(() => loadPosix().setTime(fd, 0n))).toMatchObject({ details: { errno: 'EBADF' } });
+  });
+
   test('sets the time of a link, not of what it points to', () => {
     const target = make('pointed');
     const before = lstatSync(target, { bigint: true }).mtimeNs;

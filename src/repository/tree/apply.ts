@@ -4,6 +4,7 @@ import {
   constants,
   fchmodSync,
   fchownSync,
+  fstatSync,
   fsyncSync,
   ftruncateSync,
   lchownSync,
@@ -14,7 +15,7 @@ import { errnoOf, fileFault } from '../file-faults.ts';
 import { deviceNumber } from './describe.ts';
 import type { TreeNode } from './node.ts';
 import { systemPath, type TreePath, treePathText } from './path.ts';
-import { loadPosix } from './posix.ts';
+import { loadPosix, type PosixPlace } from './posix.ts';
 
 /** Where nodes are made and what this process may do there. */
 export interface ApplyContext {
@@ -35,8 +36,8 @@ export function modeToSet(node: TreeNode, setsOwners: boolean): number {
 }
 
 /**
- * Makes a file that must not be there yet (`exclusive`) or may have been begun, lets `fill` write to it, and sets everything but its time and
- * attributes while it is open: setting the owner clears setuid bits and capabilities, so it goes first.
+ * Makes a file that must not be there yet (`exclusive`) or may have been begun, lets `fill` write to it, and sets what differs from its node while it
+ * is open: the path is searched for once. Setting the owner clears setuid bits and capabilities, so it goes first.
  */
 export function makeFile(
   context: ApplyContext,
@@ -49,17 +50,20 @@ export function makeFile(
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW | (exclusive ? constants.O_EXCL : 0);
   let fd: number | undefined;
   try {
-    fd = openSync(place, flags, 0o600);
+    // Nobody else can enter the partial folder, so that the file may have its bits before it has its owner.
+    fd = openSync(place, flags, node.mode & 0o777);
     fill(fd);
-    if (context.setsOwners) fchownSync(fd, node.uid, node.gid);
-    fchmodSync(fd, modeToSet(node, context.setsOwners));
+    const { uid, gid, mode } = fstatSync(fd);
+    if (context.setsOwners && (uid !== node.uid || gid !== node.gid)) fchownSync(fd, node.uid, node.gid);
+    const wantedMode = modeToSet(node, context.setsOwners);
+    if ((mode & 0o7777) !== wantedMode) fchmodSync(fd, wantedMode);
+    setAttributes(context, path, node, fd);
     if (!loadPosix().syncsFiles) fsyncSync(fd);
   } catch (error) {
     throw fileFault(error, 'write', place);
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
-  setAttributes(context, path, node);
 }
 
 /** Everything but folders, hard links and files with content that is still to come. */
@@ -80,7 +84,7 @@ export function makeOther(context: ApplyContext, path: TreePath, node: TreeNode)
     context.warn(`${treePathText(path)} was left out: this user or platform cannot make a ${kindText[node.type]} (${errno}).`);
     return;
   }
-  setAttributes(context, path, node);
+  setAttributes(context, path, node, place);
 }
 
 const kindText: Readonly<Record<string, string>> = { fifo: 'FIFO', character: 'character device', block: 'block device' };
@@ -100,12 +104,11 @@ export function finishFolder(context: ApplyContext, path: TreePath, node: TreeNo
   } catch (error) {
     throw fileFault(error, 'set owner and mode of', place);
   }
-  setAttributes(context, path, node);
+  setAttributes(context, path, node, place);
 }
 
 /** Attributes, then the time: nothing after it may touch the node. */
-function setAttributes(context: ApplyContext, path: TreePath, node: TreeNode): void {
-  const place = systemPath(context.root, path);
+function setAttributes(context: ApplyContext, path: TreePath, node: TreeNode, place: PosixPlace): void {
   const posix = loadPosix();
   for (const xattr of node.xattrs) {
     try {

@@ -1,4 +1,14 @@
-import { type BigIntStats, chmodSync, closeSync, constants, lstatSync, openSync, readlinkSync, readSync } from 'node:fs';
+import {
+  type BigIntStats,
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  readSync,
+} from 'node:fs';
 import { Fault } from '../../base/faults.ts';
 import { errnoOf, fileFault } from '../file-faults.ts';
 import type { WorkerContext } from '../workers/task.ts';
@@ -9,7 +19,7 @@ import { type Place, PlaceReader } from './content.ts';
 import { deviceNumber } from './describe.ts';
 import { readRuns, type TreeNode } from './node.ts';
 import { systemPath, type TreePath, treePathText } from './path.ts';
-import { loadPosix } from './posix.ts';
+import { loadPosix, type PosixPlace } from './posix.ts';
 import { listDataExtents } from './posix-extents.ts';
 
 /** What was read back is not what the snapshot says. */
@@ -26,8 +36,8 @@ function digestDiffers(path: TreePath, what: string): Fault {
 }
 
 /**
- * Compares everything but the content with what the file system tells. What it cannot hold, or this user may not set, was told when it was made and is
- * no difference: it counts as such when doing it once more leads to the same.
+ * Compares everything but a file, see `checkFile`, with what the file system tells. What it cannot hold, or this user may not set, was told when it was
+ * made and is no difference: it counts as such when doing it once more leads to the same.
  * @throws {Fault} `repository.digest_differs` (corrupt)
  */
 export function checkNode(context: ApplyContext, path: TreePath, node: TreeNode): void {
@@ -43,17 +53,40 @@ export function checkNode(context: ApplyContext, path: TreePath, node: TreeNode)
     if (first?.ino !== stat.ino || first.dev !== stat.dev) throw digestDiffers(path, 'the hard link');
     return;
   }
+  checkMetadata(context, path, node, stat, place);
+  if (node.type === 'symlink' && readlinkSync(place, { encoding: 'buffer' }).toString('latin1') !== node.target) {
+    throw digestDiffers(path, 'the target of the link');
+  }
+}
+
+/**
+ * Reads a file back, with its content unless that is of the listed form, which comes in pieces; gives the bytes compared. The path is searched for once.
+ * @throws {Fault} `repository.digest_differs` (corrupt)
+ */
+export function checkFile(target: ApplyContext & ReadBackTarget, path: TreePath, node: TreeNode, context: WorkerContext): number {
+  const place = systemPath(target.root, path);
+  const fd = openForReading(place, path);
+  try {
+    checkMetadata(target, path, node, fstatSync(fd, { bigint: true }), fd);
+    if (node.content.form === 'listed') return 0;
+    checkContent(fd, target.keyId, path, knownPlaces(node), { from: 0, to: node.size }, context);
+    return node.size;
+  } catch (error) {
+    throw fileFault(error, 'read back', place);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function checkMetadata(context: ApplyContext, path: TreePath, node: TreeNode, stat: BigIntStats, place: PosixPlace): void {
   if (!hasType(stat, node)) throw digestDiffers(path, 'the type');
   if (node.type === 'file' && stat.size !== BigInt(node.size)) throw digestDiffers(path, 'the size');
   if (node.type !== 'symlink' && (Number(stat.mode) & 0o7777) !== modeToSet(node, context.setsOwners))
     throw digestDiffers(path, 'the mode');
   if (context.setsOwners && (Number(stat.uid) !== node.uid || Number(stat.gid) !== node.gid))
     throw digestDiffers(path, 'the owner');
-  if (node.type === 'symlink' && readlinkSync(place, { encoding: 'buffer' }).toString('latin1') !== node.target) {
-    throw digestDiffers(path, 'the target of the link');
-  }
   checkXattrs(path, place, node);
-  if (stat.mtimeNs !== node.mtimeNs) checkCoarseTime(context, path, place, node, stat.mtimeNs);
+  if (stat.mtimeNs !== node.mtimeNs) checkCoarseTime(context, path, node, stat.mtimeNs);
 }
 
 function hasType(stat: BigIntStats, node: TreeNode): boolean {
@@ -65,9 +98,10 @@ function hasType(stat: BigIntStats, node: TreeNode): boolean {
   return sameKind && stat.rdev === deviceNumber(node.major, node.minor);
 }
 
-function checkXattrs(path: TreePath, place: Buffer, node: TreeNode): void {
+function checkXattrs(path: TreePath, place: PosixPlace, node: TreeNode): void {
   const posix = loadPosix();
   const found = posix.readXattrs(place);
+  if (found.length === 0 && node.xattrs.length === 0) return;
   const text = (name: Buffer): string => name.toString('latin1');
   const values = new Map(found.map(({ name, value }) => [text(name), value]));
   for (const xattr of node.xattrs) {
@@ -81,22 +115,13 @@ function checkXattrs(path: TreePath, place: Buffer, node: TreeNode): void {
   }
 }
 
-function checkCoarseTime(context: ApplyContext, path: TreePath, place: Buffer, node: TreeNode, foundNs: bigint): void {
+function checkCoarseTime(context: ApplyContext, path: TreePath, node: TreeNode, foundNs: bigint): void {
+  const place = systemPath(context.root, path);
   loadPosix().setTime(place, node.mtimeNs);
   if (lstatSync(place, { bigint: true }).mtimeNs !== foundNs) throw digestDiffers(path, 'the time');
   context.warn(
     `The time of ${treePathText(path)} is kept as ${foundNs} ns, not ${node.mtimeNs} ns: the file system or platform cannot hold it exactly.`,
   );
-}
-
-/**
- * Reads back the content of a file whose chunks are known without asking the bank, and gives the bytes compared.
- * @throws {Fault} `repository.digest_differs` (corrupt)
- */
-export function checkContent(target: ReadBackTarget, path: TreePath, node: TreeNode, context: WorkerContext): number {
-  if (node.type !== 'file' || node.size === 0 || node.content.form === 'listed') return 0;
-  checkPlaces(target, path, knownPlaces(node), { from: 0, to: node.size }, context);
-  return node.size;
 }
 
 function* knownPlaces(node: TreeNode): Generator<Place> {
@@ -126,25 +151,37 @@ export function checkPlaces(
   range: { readonly from: number; readonly to: number },
   context: WorkerContext,
 ): void {
-  const fd = openForReading(systemPath(root, path));
-  scratch ??= Buffer.allocUnsafeSlow(chunkMaxBytes);
+  const place = systemPath(root, path);
+  const fd = openForReading(place, path);
   try {
-    let end = range.from;
-    for (const place of places) {
-      context.throwIfAborted();
-      checkZeros(fd, path, end, place.offset, scratch);
-      if (place.length > chunkMaxBytes || readFully(fd, scratch, place.length, place.offset) !== place.length)
-        throw digestDiffers(path, 'the content');
-      if (!Buffer.from(context.identify(scratch.subarray(0, place.length), keyId)).equals(place.id))
-        throw digestDiffers(path, 'the content');
-      end = place.offset + place.length;
-    }
-    checkZeros(fd, path, end, range.to, scratch);
+    checkContent(fd, keyId, path, places, range, context);
   } catch (error) {
-    throw fileFault(error, 'read back', systemPath(root, path));
+    throw fileFault(error, 'read back', place);
   } finally {
     closeSync(fd);
   }
+}
+
+function checkContent(
+  fd: number,
+  keyId: string,
+  path: TreePath,
+  places: Iterable<Place>,
+  range: { readonly from: number; readonly to: number },
+  context: WorkerContext,
+): void {
+  scratch ??= Buffer.allocUnsafeSlow(chunkMaxBytes);
+  let end = range.from;
+  for (const place of places) {
+    context.throwIfAborted();
+    checkZeros(fd, path, end, place.offset, scratch);
+    if (place.length > chunkMaxBytes || readFully(fd, scratch, place.length, place.offset) !== place.length)
+      throw digestDiffers(path, 'the content');
+    if (!Buffer.from(context.identify(scratch.subarray(0, place.length), keyId)).equals(place.id))
+      throw digestDiffers(path, 'the content');
+    end = place.offset + place.length;
+  }
+  checkZeros(fd, path, end, range.to, scratch);
 }
 
 function checkZeros(fd: number, path: TreePath, from: number, to: number, buffer: Buffer): void {
@@ -170,12 +207,16 @@ function readFully(fd: number, buffer: Buffer, length: number, position: number)
 }
 
 /** The owner may have restored a file that he may not read: then he may for a moment. */
-function openForReading(place: Buffer): number {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW;
+function openForReading(place: Buffer, path: TreePath): number {
+  // Non-blocking, as a FIFO may have taken the file's place.
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   try {
     return openSync(place, flags);
   } catch (error) {
-    if (errnoOf(error) !== 'EACCES') throw fileFault(error, 'read back', place);
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT') throw digestDiffers(path, 'nothing');
+    if (errno === 'ELOOP') throw digestDiffers(path, 'the type');
+    if (errno !== 'EACCES') throw fileFault(error, 'read back', place);
     const mode = Number(lstatSync(place).mode) & 0o7777;
     chmodSync(place, mode | 0o400);
     try {

@@ -1,92 +1,109 @@
 import { linkSync, lstatSync, mkdirSync } from 'node:fs';
 import { throwIfAborted } from '../../base/abort.ts';
+import type { Fault } from '../../base/faults.ts';
+import { eachLimited } from '../each-limited.ts';
 import { errnoOf, fileFault } from '../file-faults.ts';
-import { batchTransfer } from '../packs/chunk-source.ts';
+import { type BlockBatch, batchTransfer } from '../packs/chunk-source.ts';
+import type { BadPiece } from '../packs/open-batch.ts';
+import { placeChunksOf } from '../packs/place-chunks.ts';
 import { ByteReader, treeDamaged } from './bytes.ts';
 import { identifySegmentsTask, treeDigestTask } from './digest.ts';
+import { listUntilLost } from './loss.ts';
 import { readBody, type TreeNode } from './node.ts';
-import { NodeListWriter } from './node-list.ts';
-import { parentPath, systemPath, type TreePath } from './path.ts';
+import { readNodeAt } from './node-list.ts';
+import { parentPath, systemPath, type TreePath, treePathText } from './path.ts';
+import { TreeReadBack } from './read-back.ts';
 import { readPlaces, TreeCursor } from './reader.ts';
 import { countBytes, type RestoreRun } from './restore-run.ts';
 import { makeNodesTask, restoreBatchTask } from './restore-task.ts';
+import { type LinkToMake, type RestoreWindow, WindowBuilder } from './restore-window.ts';
 import { WorkWindow } from './window.ts';
 
-/** Chunks that are fetched and written together: enough that nearly every pack is fetched once, about 20 MiB of memory. */
-const maxWants = 64 * 1024;
-const maxWindowBytes = 8 * 1024 * 1024;
 /** Nodes that a worker thread makes at once. */
 const batchNodes = 256;
-
-interface Want {
-  readonly nodeAt: number;
-  readonly offset: number;
-  readonly length: number;
-}
+/** Segments that wait for their digest; while threads are busy a walk that waited for each would be the slowest of all. */
+const segmentsWaiting = 16;
 
 /**
- * The first pass of a restore: makes everything, folders without their metadata. Nodes are taken in tree order, some ten thousands at a time;
- * their chunks are written pack by pack, then what had to wait for them is made, hard links last.
+ * Makes everything, folders without their metadata, and reads it back. While one window of nodes is collected here, the chunks of the one before are
+ * written pack by pack, then what had to wait for them is made, hard links last; and the one before that is read back.
  */
 export class TreeFill {
   sizeBytes = 0;
   files = 0;
   readonly #run: RestoreRun;
   readonly #count: (bytes: number) => void;
-  /** One more than threads, each with a pack: that is what bounds memory. */
-  readonly #window: WorkWindow;
-  /** Files that chunks are still to come for. */
-  readonly #filling = new NodeListWriter();
-  #wants: Want[] = [];
-  #wantedIds: Uint8Array[] = [];
-  /** Nodes to make once the chunks are written. */
-  readonly #later = new NodeListWriter();
-  #laterLists: Buffer<ArrayBuffer>[] = [];
-  #laterBytes = 0;
-  #links: { readonly path: TreePath; readonly target: TreePath }[] = [];
+  readonly #readBack: TreeReadBack;
+  readonly #onFilled: () => void;
+  readonly #digests = new WorkWindow(segmentsWaiting);
+  readonly #bareIds: Uint8Array[] = [];
+  readonly #builder = new WindowBuilder();
+  #filling: Promise<void> = Promise.resolve();
+  #checking: Promise<void> = Promise.resolve();
   /** The folder of the last hard link's first name: reached through folders alone. */
   #checkedParent: TreePath | undefined;
   #ownersDiffer = false;
 
-  constructor(run: RestoreRun) {
+  /** `onFilled` is called when a window has been written. */
+  constructor(run: RestoreRun, onFilled: () => void) {
     this.#run = run;
     this.#count = countBytes(run, 'restore');
-    this.#window = new WorkWindow(run.core.threads + 1);
+    this.#readBack = new TreeReadBack(run);
+    this.#onFilled = onFilled;
   }
 
-  /** @throws {Fault} `repository.tree_damaged` (corrupt), also when the digest of the nodes is not the snapshot's */
-  async run(): Promise<void> {
-    const cursor = new TreeCursor(this.#run.core.source, this.#run.snapshot, this.#run.options.signal);
-    const bareIds: Uint8Array[] = [];
+  /**
+   * Gives the digest of the nodes, which is the snapshot's unless segments were lost.
+   * @throws {Fault} `repository.tree_damaged`, `repository.digest_differs` (corrupt)
+   */
+  async run(): Promise<string> {
+    const { core, snapshot, target, options, warnings, loss } = this.#run;
+    const { signal } = options;
+    const cursor = new TreeCursor(core.source, snapshot, { signal, loss: options.salvage === true ? loss : undefined });
     try {
       for (let segment = await cursor.load(); segment !== undefined; segment = await cursor.load()) {
-        throwIfAborted(this.#run.options.signal);
-        bareIds.push(
-          ...(await this.#run.core.run(
-            identifySegmentsTask,
-            { segments: [segment], keyId: this.#run.target.keyId },
-            { signal: this.#run.options.signal },
-          )),
-        );
-        while (cursor.next()) await this.#add(cursor.path, cursor.body);
+        throwIfAborted(signal);
+        await this.#identify(segment);
+        while (cursor.next()) {
+          for (const folder of cursor.standIns) this.#standIn(folder);
+          await this.#add(cursor.path, cursor.body);
+        }
       }
       await this.#closeWindow();
+      await this.#filling;
+      await this.#checking;
+      await this.#digests.drain();
     } finally {
       // No task may write into the partial folder any more when it is removed.
-      await this.#window.idle();
+      await Promise.allSettled([this.#filling]);
+      await Promise.allSettled([this.#checking, this.#digests.idle()]);
       await cursor.close();
     }
-    const digest = await this.#run.core.run(
-      treeDigestTask,
-      { bareIds, keyId: this.#run.target.keyId },
-      { signal: this.#run.options.signal },
-    );
-    if (digest !== this.#run.snapshot.digest) throw treeDamaged('its digest is not the one the snapshot names');
     if (this.#ownersDiffer) {
-      this.#run.warnings.add(
+      warnings.add(
         'Owners were not restored, nor setuid and setgid bits of files of others: only root may set them. Everything belongs to the user Karri runs as.',
       );
     }
+    const digest = await core.run(treeDigestTask, { bareIds: this.#bareIds, keyId: target.keyId }, { signal });
+    if (digest !== snapshot.digest && loss.isEmpty) throw treeDamaged('its digest is not the one the snapshot names');
+    return digest;
+  }
+
+  async #identify(segment: Buffer): Promise<void> {
+    const { core, target, options } = this.#run;
+    const place = this.#bareIds.length;
+    this.#bareIds.push(noId);
+    await this.#digests.start(async () => {
+      const input = { segments: [segment], keyId: target.keyId };
+      const [bareId = noId] = await core.run(identifySegmentsTask, input, { signal: options.signal });
+      this.#bareIds[place] = bareId;
+    });
+  }
+
+  /** A folder that was lost, but things in it were not. */
+  #standIn(path: TreePath): void {
+    this.#run.loss.addNode(path, 'Owner, mode, time and attributes of the folder are lost.');
+    if (path !== '') this.#makeFolder(path);
   }
 
   async #add(path: TreePath, body: Buffer): Promise<void> {
@@ -98,11 +115,8 @@ export class TreeFill {
     }
     this.files++;
     this.sizeBytes += node.size;
-    if (node.type === 'hardlink') this.#links.push({ path, target: node.target });
-    else if (node.content.form === 'none') this.#makeLater(path, body);
-    else await this.#want(path, body, node);
-    const bytes = this.#filling.byteLength + this.#laterBytes + this.#links.length * 100;
-    if (this.#wants.length >= maxWants || bytes >= maxWindowBytes) await this.#closeWindow();
+    await this.#addNode(path, body, node);
+    if (this.#builder.isFull) await this.#closeWindow();
   }
 
   #makeFolder(path: TreePath): void {
@@ -114,85 +128,83 @@ export class TreeFill {
     }
   }
 
-  async #want(path: TreePath, body: Buffer, node: TreeNode): Promise<void> {
-    const nodeAt = this.#filling.add(path, body);
-    if (node.content.form === 'chunk') {
-      this.#wants.push({ nodeAt, offset: -1, length: node.size });
-      this.#wantedIds.push(node.content.id);
-      return;
-    }
-    let at = nodeAt;
-    for await (const place of readPlaces(this.#run.core.source, node, this.#run.options.signal)) {
-      if (this.#wants.length >= maxWants) {
-        await this.#writeChunks();
-        at = this.#filling.add(path, body);
+  async #addNode(path: TreePath, body: Buffer, node: TreeNode): Promise<void> {
+    const { core, options, loss } = this.#run;
+    let at = this.#builder.add(path, body);
+    const { content } = node;
+    if (node.type === 'hardlink') this.#builder.link({ path, target: node.target });
+    else if (content.form === 'chunk') this.#builder.want(at, -1, node.size, content.id);
+    else {
+      const onLost = (from: number, fault: Fault): void => loss.addRange(path, from, node.size - from, fault);
+      const places = readPlaces(core.source, node, options.signal);
+      for await (const { offset, length, id } of listUntilLost(node, places, options.salvage === true ? onLost : undefined)) {
+        if (this.#builder.isFull) {
+          await this.#closeWindow();
+          at = this.#builder.add(path, body);
+        }
+        this.#builder.want(at, offset, length, id);
       }
-      this.#wants.push({ nodeAt: at, offset: place.offset, length: place.length });
-      this.#wantedIds.push(place.id);
+      // Its size, owner, mode and times wait until all chunks are written.
+      this.#builder.makeLater(at);
     }
-    // Its size, owner, mode and times wait until all chunks are written.
-    this.#makeLater(path, body);
+    this.#builder.check(at, node);
   }
 
-  #makeLater(path: TreePath, body: Buffer): void {
-    this.#later.add(path, body);
-    if (this.#later.count < batchNodes) return;
-    this.#laterBytes += this.#later.byteLength;
-    this.#laterLists.push(this.#later.take());
-  }
-
+  /** Hands what was collected on, once the window before is written. */
   async #closeWindow(): Promise<void> {
-    await this.#writeChunks();
-    for (const nodes of [...this.#laterLists, this.#later.take()]) {
-      await this.#window.start(async () => {
-        const output = await this.#run.core.run(
-          makeNodesTask,
-          { target: this.#run.target, nodes },
-          { signal: this.#run.options.signal, transfer: [nodes.buffer] },
-        );
-        for (const line of output.warnings) this.#run.warnings.add(line);
-      });
-    }
-    this.#laterLists = [];
-    this.#laterBytes = 0;
-    await this.#window.drain();
-    for (const { path, target } of this.#links) this.#link(path, target);
-    this.#links = [];
+    const window = this.#builder.take();
+    await this.#filling;
+    this.#filling = this.#fill(window);
+    this.#filling.catch(() => undefined); // awaited before the next one, or at the end
   }
 
-  async #writeChunks(): Promise<void> {
-    if (this.#wants.length === 0) return;
-    const list = this.#wants;
-    const ids = Buffer.concat(this.#wantedIds);
-    this.#wants = [];
-    this.#wantedIds = [];
-    const wants = {
-      nodes: this.#filling.takeShared(),
-      nodeAt: new Uint32Array(new SharedArrayBuffer(list.length * 4)),
-      offsets: new Float64Array(new SharedArrayBuffer(list.length * 8)),
-      lengths: new Uint32Array(new SharedArrayBuffer(list.length * 4)),
+  async #fill(window: RestoreWindow): Promise<void> {
+    const { wants, later, links } = window;
+    const unmade = await this.#writeChunks(window);
+    const nodes = [...later, ...unmade];
+    const batches = Array.from({ length: Math.ceil(nodes.length / batchNodes) }, (_, n) =>
+      nodes.slice(n * batchNodes, (n + 1) * batchNodes),
+    );
+    await eachLimited(batches, this.#run.core.threads * 2, (batch) => this.#makeNodes(wants.nodes, batch));
+    for (const link of links) this.#link(link);
+    this.#onFilled();
+    await this.#checking;
+    this.#checking = this.#readBack.check(window);
+    this.#checking.catch(() => undefined); // as above
+  }
+
+  /** Gives the files of one chunk that was lost: they have not been made. */
+  async #writeChunks({ wants, ids }: RestoreWindow): Promise<number[]> {
+    const { core, target, warnings, options, loss } = this.#run;
+    const place = async (batch: BlockBatch): Promise<readonly BadPiece[]> => {
+      const input = { target, wants, batch };
+      const output = await core.run(restoreBatchTask, input, { signal: options.signal, transfer: batchTransfer(batch) });
+      for (const line of output.warnings) warnings.add(line);
+      this.#count(output.bytes);
+      return output.bad;
     };
-    for (const [i, want] of list.entries()) {
-      wants.nodeAt[i] = want.nodeAt;
-      wants.offsets[i] = want.offset;
-      wants.lengths[i] = want.length;
+    const unmade: number[] = [];
+    for (const lost of await placeChunksOf(core, ids, place, options)) {
+      for (const want of lost.wants) {
+        const nodeAt = wants.nodeAt[want] ?? 0;
+        const offset = wants.offsets[want] ?? 0;
+        loss.addRange(readNodeAt(wants.nodes, nodeAt).path, Math.max(offset, 0), wants.lengths[want] ?? 0, lost.fault);
+        if (offset < 0) unmade.push(nodeAt);
+      }
     }
-    for await (const batch of this.#run.core.source.batches(ids, { signal: this.#run.options.signal })) {
-      await this.#window.start(async () => {
-        const input = { target: this.#run.target, wants, batch };
-        const output = await this.#run.core.run(restoreBatchTask, input, {
-          signal: this.#run.options.signal,
-          transfer: batchTransfer(batch),
-        });
-        for (const line of output.warnings) this.#run.warnings.add(line);
-        this.#count(output.bytes);
-      });
-    }
-    await this.#window.drain();
+    return unmade;
+  }
+
+  async #makeNodes(nodes: Uint8Array<SharedArrayBuffer>, at: readonly number[]): Promise<void> {
+    const { core, target, warnings, options } = this.#run;
+    const output = await core.run(makeNodesTask, { target, nodes, at: Uint32Array.from(at) }, { signal: options.signal });
+    for (const line of output.warnings) warnings.add(line);
   }
 
   /** The first name must be a file that was made here, reached through folders alone. */
-  #link(path: TreePath, target: TreePath): void {
+  #link({ path, target }: LinkToMake): void {
+    const { root } = this.#run.target;
+    const { loss } = this.#run;
     const parent = parentPath(target);
     const parts = target.split('/');
     if (parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\0'))) {
@@ -201,17 +213,20 @@ export class TreeFill {
     try {
       if (this.#checkedParent !== parent) {
         for (let at = parent; at !== ''; at = parentPath(at)) {
-          if (!lstatSync(systemPath(this.#run.target.root, at)).isDirectory())
-            throw treeDamaged('it holds a hard link that leads out of it');
+          if (!lstatSync(systemPath(root, at)).isDirectory()) throw treeDamaged('it holds a hard link that leads out of it');
         }
         this.#checkedParent = parent;
       }
-      const place = systemPath(this.#run.target.root, target);
+      const place = systemPath(root, target);
       if (!lstatSync(place).isFile()) throw treeDamaged('it holds a hard link to something else than a file');
-      linkSync(place, systemPath(this.#run.target.root, path));
+      linkSync(place, systemPath(root, path));
+      loss.addLink(path, target);
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') throw treeDamaged('it holds a hard link to nothing');
-      throw fileFault(error, 'make the hard link', systemPath(this.#run.target.root, path));
+      if (errnoOf(error) !== 'ENOENT') throw fileFault(error, 'make the hard link', systemPath(root, path));
+      if (loss.isEmpty) throw treeDamaged('it holds a hard link to nothing');
+      loss.addAbsent(path, `The file is lost: ${treePathText(target)}, of which this is another name, was not found.`);
     }
   }
 }
+
+const noId = new Uint8Array(0);

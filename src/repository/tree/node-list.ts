@@ -5,29 +5,22 @@ import type { TreePath } from './path.ts';
 /** Nodes on their way to worker threads: varint length and bytes of the path, then of the body. */
 export class NodeListWriter {
   readonly #writer = new ByteWriter(64 * 1024);
-  count = 0;
 
   get byteLength(): number {
     return this.#writer.length;
   }
 
-  /** Gives the offset to hand to `readNodeAt`. */
+  /** Gives what to hand to `readNodeAt`. */
   add(path: TreePath, body: Uint8Array): number {
     const at = this.#writer.length;
     this.#writer.sizedText(path);
     this.#writer.sizedBytes(body);
-    this.count++;
     return at;
-  }
-
-  take(): Buffer<ArrayBuffer> {
-    this.count = 0;
-    return this.#writer.take();
   }
 
   /** In memory that all threads see, so that every batch of a window can refer to it. */
   takeShared(): Uint8Array<SharedArrayBuffer> {
-    const taken = this.take();
+    const taken = this.#writer.take();
     const shared = new Uint8Array(new SharedArrayBuffer(taken.length));
     shared.set(taken);
     return shared;
@@ -39,16 +32,8 @@ export interface ListedNode {
   readonly node: TreeNode;
 }
 
-export function* readNodeList(list: Uint8Array): Generator<ListedNode> {
-  const reader = new ByteReader(Buffer.from(list.buffer, list.byteOffset, list.length));
-  while (!reader.done) yield readOne(reader);
-}
-
 export function readNodeAt(list: Uint8Array, at: number): ListedNode {
-  return readOne(new ByteReader(Buffer.from(list.buffer, list.byteOffset, list.length), at));
-}
-
-function readOne(reader: ByteReader): ListedNode {
+  const reader = new ByteReader(Buffer.from(list.buffer, list.byteOffset, list.length), at);
   const path = reader.text(reader.varint());
   const length = reader.varint();
   const start = reader.at;

@@ -22,7 +22,7 @@ export class ParentNodes {
     this.#source = source;
     this.#signal = signal;
     this.#damage = damage;
-    if (parent !== undefined) this.#guard(() => (this.#cursor = new TreeCursor(source, parent, signal)));
+    if (parent !== undefined) this.#guard(() => (this.#cursor = new TreeCursor(source, parent, { signal })));
   }
 
   /** The body at the path, or 'load': then `await load()` and ask again. Paths must come in tree order. */

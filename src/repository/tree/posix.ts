@@ -1,26 +1,28 @@
-import { closeSync, fsyncSync, lutimesSync, openSync } from 'node:fs';
+import { fsyncSync, futimesSync, lutimesSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { errnoFault } from '../file-faults.ts';
 
-/**
- * What node:fs does not offer of the C library. Paths are raw bytes without a NUL, never followed when they are links.
- * Every failed call is the fault `repository.file_failed` with `details.errno`.
- */
+/** The raw bytes of a path without a NUL, never followed when it is a link; or an open file, which saves the search for it. */
+export type PosixPlace = Uint8Array | number;
+
+/** What node:fs does not offer of the C library. Every failed call is the fault `repository.file_failed` with `details.errno`. */
 export interface Posix {
   /** One line for each thing that cannot be carried on this platform; empty where all of it can. */
   readonly gaps: readonly string[];
   /** Sets the time of change to the nanosecond and leaves the time of access alone. */
-  setTime(path: Uint8Array, mtimeNs: bigint): void;
+  setTime(place: PosixPlace, mtimeNs: bigint): void;
   /** Extended attributes (ACLs among them) in byte order of their names; empty where the file system has none. */
-  readXattrs(path: Uint8Array): readonly Xattr[];
-  setXattr(path: Uint8Array, xattr: Xattr): void;
+  readXattrs(place: PosixPlace): readonly Xattr[];
+  setXattr(place: PosixPlace, xattr: Xattr): void;
   removeXattr(path: Uint8Array, name: Uint8Array): void;
   /** FIFO, character or block device; `mode` holds type and permission bits. */
   makeNode(path: Uint8Array, mode: number, rdev: bigint): void;
   /** The next byte of data (or of a hole) at or after the offset; undefined when there is none; 'unsupported' where files have no holes. */
   seek(fd: number, offset: number, to: 'data' | 'hole'): number | undefined | 'unsupported';
-  /** Everything written to the file system that holds the path is durable when this returns; may take many seconds. */
-  syncFilesystem(path: Uint8Array): void;
+  /** Everything written to the file system of the open file or folder is durable when this returns; may take many seconds. */
+  syncFilesystem(fd: number): void;
+  /** Has the system begin with that while other work goes on. What fails here fails again in `syncFilesystem` of any other descriptor. */
+  startSync(fd: number): Promise<void>;
   /** False where `syncFilesystem` reaches folders only, so that each file has to be made durable by itself. */
   readonly syncsFiles: boolean;
 }
@@ -59,15 +61,19 @@ const noXattrs = new Set(['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 function createNativePosix(koffi: typeof import('koffi')): Posix {
   const libc = koffi.load(null);
   const utimensat = libc.func('int utimensat(int, const void *, const void *, int)') as (...args: unknown[]) => number;
+  const futimens = libc.func('int futimens(int, const void *)') as (...args: unknown[]) => number;
   const llistxattr = libc.func('long llistxattr(const void *, void *, size_t)') as (...args: unknown[]) => number;
+  const flistxattr = libc.func('long flistxattr(int, void *, size_t)') as (...args: unknown[]) => number;
   const lgetxattr = libc.func('long lgetxattr(const void *, const void *, void *, size_t)') as (...args: unknown[]) => number;
+  const fgetxattr = libc.func('long fgetxattr(int, const void *, void *, size_t)') as (...args: unknown[]) => number;
   const lsetxattr = libc.func('int lsetxattr(const void *, const void *, const void *, size_t, int)') as (
     ...args: unknown[]
   ) => number;
+  const fsetxattr = libc.func('int fsetxattr(int, const void *, const void *, size_t, int)') as (...args: unknown[]) => number;
   const lremovexattr = libc.func('int lremovexattr(const void *, const void *)') as (...args: unknown[]) => number;
   const mknod = libc.func('int mknod(const void *, unsigned int, uint64_t)') as (...args: unknown[]) => number;
   const lseek = libc.func('int64_t lseek(int, int64_t, int)') as (...args: unknown[]) => number;
-  const syncfs = libc.func('int syncfs(int)') as (...args: unknown[]) => number;
+  const syncfs = libc.func('int syncfs(int)');
 
   const names = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
   const errno = (): string => names.get(koffi.errno()) ?? `errno ${koffi.errno()}`;
@@ -89,40 +95,47 @@ function createNativePosix(koffi: typeof import('koffi')): Posix {
   return {
     gaps: [],
     syncsFiles: true,
-    setTime(path, mtimeNs) {
+    setTime(place, mtimeNs) {
       const rest = ((mtimeNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
       timespecs.writeBigInt64LE((mtimeNs - rest) / 1_000_000_000n, 16);
       timespecs.writeBigInt64LE(rest, 24);
-      if (utimensat(atFdCwd, terminated(pathBytes, path), timespecs, atSymlinkNofollow) !== 0) {
-        throw errnoFault(errno(), 'set the time of', path);
-      }
+      const failed =
+        typeof place === 'number'
+          ? futimens(place, timespecs)
+          : utimensat(atFdCwd, terminated(pathBytes, place), timespecs, atSymlinkNofollow);
+      if (failed !== 0) throw errnoFault(errno(), 'set the time of', nameOf(place));
     },
-    readXattrs(path) {
-      const cPath = terminated(pathBytes, path);
-      const length = llistxattr(cPath, list, list.length);
+    readXattrs(place) {
+      const cPath = typeof place === 'number' ? undefined : terminated(pathBytes, place);
+      const length = cPath === undefined ? flistxattr(place, list, list.length) : llistxattr(cPath, list, list.length);
       if (length === 0) return [];
       if (length < 0) {
         const name = errno();
         if (noXattrs.has(name)) return [];
-        throw errnoFault(name, 'list the extended attributes of', path);
+        throw errnoFault(name, 'list the extended attributes of', nameOf(place));
       }
       const found: Xattr[] = [];
       for (let at = 0; at < length; ) {
         const end = list.indexOf(0, at);
         const name = Buffer.from(list.subarray(at, end));
         at = end + 1;
-        const size = lgetxattr(cPath, terminated(nameBytes, name), value, value.length);
+        const cName = terminated(nameBytes, name);
+        const size =
+          cPath === undefined ? fgetxattr(place, cName, value, value.length) : lgetxattr(cPath, cName, value, value.length);
         if (size >= 0) found.push({ name, value: Buffer.from(value.subarray(0, size)) });
         // ENODATA: it was removed since it was listed.
         else if (koffi.errno() !== koffi.os.errno['ENODATA'])
-          throw errnoFault(errno(), `read the extended attribute ${name.toString()} of`, path);
+          throw errnoFault(errno(), `read the extended attribute ${name.toString()} of`, nameOf(place));
       }
       return found.sort((a, b) => Buffer.compare(a.name, b.name));
     },
-    setXattr(path, xattr) {
-      if (lsetxattr(terminated(pathBytes, path), terminated(nameBytes, xattr.name), xattr.value, xattr.value.length, 0) !== 0) {
-        throw errnoFault(errno(), `set the extended attribute ${xattr.name.toString()} of`, path);
-      }
+    setXattr(place, xattr) {
+      const name = terminated(nameBytes, xattr.name);
+      const failed =
+        typeof place === 'number'
+          ? fsetxattr(place, name, xattr.value, xattr.value.length, 0)
+          : lsetxattr(terminated(pathBytes, place), name, xattr.value, xattr.value.length, 0);
+      if (failed !== 0) throw errnoFault(errno(), `set the extended attribute ${xattr.name.toString()} of`, nameOf(place));
     },
     removeXattr(path, name) {
       if (lremovexattr(terminated(pathBytes, path), terminated(nameBytes, name)) !== 0) {
@@ -140,15 +153,15 @@ function createNativePosix(koffi: typeof import('koffi')): Posix {
       if (name === 'EINVAL' || noXattrs.has(name)) return 'unsupported';
       throw errnoFault(name, 'look for holes in', `file descriptor ${fd}`);
     },
-    syncFilesystem(path) {
-      const fd = openSync(Buffer.from(path), 'r');
-      try {
-        if (syncfs(fd) !== 0) throw errnoFault(errno(), 'make durable', path);
-      } finally {
-        closeSync(fd);
-      }
+    syncFilesystem(fd) {
+      if (syncfs(fd) !== 0) throw errnoFault(errno(), 'make durable', nameOf(fd));
     },
+    startSync: (fd) => new Promise((resolve) => syncfs.async(fd, () => resolve())),
   };
+}
+
+function nameOf(place: PosixPlace): Uint8Array | string {
+  return typeof place === 'number' ? `file descriptor ${place}` : place;
 }
 
 /** Node alone: for platforms without the C library above. */
@@ -161,14 +174,15 @@ export function createPlainPosix(): Posix {
       'FIFOs and device nodes cannot be made on this platform: the C library could not be loaded.',
     ],
     syncsFiles: false,
-    setTime(path, mtimeNs) {
+    setTime(place, mtimeNs) {
       // node:fs takes a negative number for "now", a Date for what it says, but a Date knows milliseconds only.
       const time = mtimeNs < 0n ? new Date(Number(mtimeNs / 1_000_000n)) : Number(mtimeNs / 1000n) / 1e6;
-      lutimesSync(Buffer.from(path), time, time);
+      if (typeof place === 'number') futimesSync(place, time, time);
+      else lutimesSync(Buffer.from(place), time, time);
     },
     readXattrs: () => [],
-    setXattr: (path) => {
-      throw errnoFault('ENOTSUP', 'set an extended attribute of', path);
+    setXattr: (place) => {
+      throw errnoFault('ENOTSUP', 'set an extended attribute of', nameOf(place));
     },
     removeXattr: (path) => {
       throw errnoFault('ENOTSUP', 'remove an extended attribute of', path);
@@ -177,13 +191,7 @@ export function createPlainPosix(): Posix {
       throw errnoFault('ENOTSUP', 'make the special file', path);
     },
     seek: () => 'unsupported',
-    syncFilesystem(path) {
-      const fd = openSync(Buffer.from(path), 'r');
-      try {
-        fsyncSync(fd);
-      } finally {
-        closeSync(fd);
-      }
-    },
+    syncFilesystem: fsyncSync,
+    startSync: async () => undefined,
   };
 }

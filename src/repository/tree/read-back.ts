@@ -1,97 +1,77 @@
-import { throwIfAborted } from '../../base/abort.ts';
-import type { TreeNode } from './node.ts';
-import { NodeListWriter } from './node-list.ts';
-import type { TreePath } from './path.ts';
-import { readPlaces, TreeCursor } from './reader.ts';
+import { eachLimited } from '../each-limited.ts';
+import { listUntilLost } from './loss.ts';
+import { readNodeAt } from './node-list.ts';
+import { readPlaces } from './reader.ts';
 import { countBytes, type RestoreRun } from './restore-run.ts';
 import { checkNodesTask, checkPlacesTask } from './restore-task.ts';
-import { WorkWindow } from './window.ts';
+import type { RestoreWindow } from './restore-window.ts';
 
-/** What one task reads back. */
-const batchNodes = 256;
-const batchBytes = 8 * 1024 * 1024;
 const pieceBytes = 64 * 1024 * 1024;
 
-/** The second pass of a restore: everything but folders is read back and compared with the snapshot. */
+/** Reads everything but folders back, by its path, and compares it with the snapshot. */
 export class TreeReadBack {
   readonly #run: RestoreRun;
   readonly #count: (bytes: number) => void;
-  readonly #window: WorkWindow;
 
   constructor(run: RestoreRun) {
     this.#run = run;
     this.#count = countBytes(run, 'verify');
-    this.#window = new WorkWindow(run.core.threads * 2);
   }
 
-  /** @throws {Fault} `repository.digest_differs` (corrupt) */
-  async run(): Promise<void> {
-    const cursor = new TreeCursor(this.#run.core.source, this.#run.snapshot, this.#run.options.signal);
-    const list = new NodeListWriter();
-    let bytes = 0;
-    try {
-      while ((await cursor.load()) !== undefined) {
-        throwIfAborted(this.#run.options.signal);
-        while (cursor.next()) {
-          const { path, body, node } = cursor;
-          if (node.type === 'folder') continue;
-          list.add(path, body);
-          bytes += node.size;
-          if (node.content.form === 'listed') await this.#checkListed(path, node);
-          if (list.count < batchNodes && bytes < batchBytes) continue;
-          await this.#checkNodes(list);
-          bytes = 0;
-        }
-      }
-      await this.#checkNodes(list);
-      await this.#window.drain();
-    } finally {
-      await this.#window.idle();
-      await cursor.close();
+  /** Settles when no thread is at it any more. @throws {Fault} `repository.digest_differs` (corrupt) */
+  async check(window: RestoreWindow): Promise<void> {
+    await eachLimited(this.#plan(window), this.#run.core.threads * 2, (work) => work());
+  }
+
+  async *#plan({ wants: { nodes }, checks, listed }: RestoreWindow): AsyncGenerator<() => Promise<void>> {
+    const { loss } = this.#run;
+    const isHit = (at: number): boolean => loss.hasHit(readNodeAt(nodes, at).path);
+    const isThere = (at: number): boolean => !loss.isAbsent(readNodeAt(nodes, at).path);
+    for (const planned of checks) {
+      const all = loss.isEmpty ? planned : planned.filter(isThere);
+      const hit = loss.isEmpty ? [] : all.filter(isHit);
+      const whole = hit.length === 0 ? all : all.filter((at) => !hit.includes(at));
+      yield () => this.#checkNodes(nodes, whole, true);
+      if (hit.length === 0) continue;
+      yield () => this.#checkNodes(nodes, hit, false);
+      for (const at of hit) yield* this.#planPlaces(nodes, at);
     }
+    for (const at of listed) if (loss.isEmpty || !isHit(at)) yield* this.#planPlaces(nodes, at);
   }
 
-  async #checkNodes(list: NodeListWriter): Promise<void> {
-    if (list.count === 0) return;
-    const nodes = list.take();
-    await this.#window.start(async () => {
-      const output = await this.#run.core.run(
-        checkNodesTask,
-        { target: this.#run.target, nodes },
-        { signal: this.#run.options.signal, transfer: [nodes.buffer] },
-      );
-      for (const line of output.warnings) this.#run.warnings.add(line);
-      this.#count(output.bytes);
-    });
+  async #checkNodes(nodes: Uint8Array<SharedArrayBuffer>, at: readonly number[], withContent: boolean): Promise<void> {
+    const { core, target, warnings, options } = this.#run;
+    const input = { target, nodes, at: Uint32Array.from(at), withContent };
+    const output = await core.run(checkNodesTask, input, { signal: options.signal });
+    for (const line of output.warnings) warnings.add(line);
+    this.#count(output.bytes);
   }
 
-  async #checkListed(path: TreePath, node: TreeNode): Promise<void> {
+  /** The content of one file, in pieces; what is lost of it has to read as zeros. */
+  async *#planPlaces(nodes: Uint8Array<SharedArrayBuffer>, at: number): AsyncGenerator<() => Promise<void>> {
+    const { core, target, options, loss } = this.#run;
+    const { path, node } = readNodeAt(nodes, at);
     let from = 0;
     let places: number[] = [];
     let ids: Uint8Array[] = [];
-    const send = async (to: number): Promise<void> => {
-      const input = {
-        target: this.#run.target,
-        path,
-        from,
-        to,
-        places: Float64Array.from(places),
-        ids: new Uint8Array(Buffer.concat(ids)),
-      };
-      await this.#window.start(async () => {
-        await this.#run.core.run(checkPlacesTask, input, { signal: this.#run.options.signal });
-        this.#count(input.to - input.from);
-      });
+    const takePiece = (to: number): (() => Promise<void>) => {
+      const input = { target, path, from, to, places: Float64Array.from(places), ids: new Uint8Array(Buffer.concat(ids)) };
       from = to;
       places = [];
       ids = [];
+      return async () => {
+        await core.run(checkPlacesTask, input, { signal: options.signal });
+        this.#count(input.to - input.from);
+      };
     };
-    for await (const place of readPlaces(this.#run.core.source, node, this.#run.options.signal)) {
+    const all = readPlaces(core.source, node, options.signal);
+    for await (const place of listUntilLost(node, all, options.salvage === true ? () => undefined : undefined)) {
+      if (loss.isLost(path, place)) continue;
       places.push(place.offset, place.length);
       ids.push(place.id);
       const end = place.offset + place.length;
-      if (end - from >= pieceBytes) await send(end);
+      if (end - from >= pieceBytes) yield takePiece(end);
     }
-    await send(node.size);
+    yield takePiece(node.size);
   }
 }

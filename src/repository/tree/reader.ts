@@ -1,8 +1,9 @@
-import { Fault } from '../../base/faults.ts';
+import { Fault, isFault } from '../../base/faults.ts';
 import type { ChunkSource } from '../packs/chunk-source.ts';
 import type { SnapshotRecord } from '../snapshots/record.ts';
 import { ByteReader, treeDamaged } from './bytes.ts';
 import { type Place, PlaceReader, splitIds } from './content.ts';
+import type { TreeLoss } from './loss.ts';
 import { idBytes, isTypeOf, readBody, readRuns, type TreeNode } from './node.ts';
 import type { TreePath } from './path.ts';
 import { SegmentReader, TreeOrder } from './segments.ts';
@@ -50,56 +51,123 @@ export function segmentIds(snapshot: SnapshotRecord): Uint8Array {
 }
 
 /** The segments' plaintext in order, fetched some at a time and ahead of the caller. */
-export async function* readSegments(
+export function readSegments(
   source: ChunkSource,
   ids: Uint8Array,
   signal: AbortSignal | undefined,
-): AsyncGenerator<Buffer> {
+): AsyncGenerator<Buffer, undefined> {
+  return fetchAhead(ids, (some) => source.fetch(some, { signal }));
+}
+
+/** As `readSegments`; in the place of a segment that cannot be had comes the fault that tells why. */
+function salvageSegments(
+  source: ChunkSource,
+  ids: Uint8Array,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer | Fault, undefined> {
+  return fetchAhead(ids, async (some) => {
+    const all = await orCorrupt(source.fetch(some, { signal }));
+    if (Array.isArray(all)) return all;
+    const segments: (Buffer | Fault)[] = [];
+    for (const id of splitIds(some)) {
+      const one = await orCorrupt(source.fetch(id, { signal }));
+      segments.push(...(Array.isArray(one) ? one : [one]));
+    }
+    return segments;
+  });
+}
+
+async function orCorrupt<T>(work: Promise<T>): Promise<T | Fault> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isFault(error) && error.kind === 'corrupt') return error;
+    throw error;
+  }
+}
+
+async function* fetchAhead<T>(ids: Uint8Array, fetch: (ids: Uint8Array) => Promise<T[]>): AsyncGenerator<T, undefined> {
   const step = segmentsAhead * idBytes;
-  const fetch = (at: number): Promise<Buffer[]> => {
-    const fetched = source.fetch(ids.subarray(at, at + step), { signal });
+  const begin = (at: number): Promise<T[]> => {
+    const fetched = fetch(ids.subarray(at, at + step));
     // Awaited below; until then a failure must not count as unhandled.
     fetched.catch(() => undefined);
     return fetched;
   };
-  let next = fetch(0);
+  let next = begin(0);
   for (let at = 0; at < ids.length; at += step) {
     const segments = await next;
-    if (at + step < ids.length) next = fetch(at + step);
+    if (at + step < ids.length) next = begin(at + step);
     yield* segments;
   }
+  return undefined;
+}
+
+const noPaths: readonly TreePath[] = [];
+
+export interface CursorOptions {
+  readonly signal: AbortSignal | undefined;
+  /** Pass over segments that cannot be had and tell of them; otherwise they are faults. */
+  readonly loss?: TreeLoss | undefined;
 }
 
 /** Nodes of one segment after the other, checked to be in order: `next` walks within a segment, `load` goes to the next one. */
 export class TreeCursor {
-  readonly #segments: AsyncGenerator<Buffer>;
+  readonly #segments: AsyncGenerator<Buffer | Fault, undefined>;
   readonly #order = new TreeOrder();
+  readonly #loss: TreeLoss | undefined;
   #reader: SegmentReader | undefined;
   #before: TreePath = '';
+  #isFirst = true;
+  #hasGap = false;
+  #standIns: readonly TreePath[] = noPaths;
 
-  constructor(source: ChunkSource, snapshot: SnapshotRecord, signal: AbortSignal | undefined) {
-    this.#segments = readSegments(source, segmentIds(snapshot), signal);
+  constructor(source: ChunkSource, snapshot: SnapshotRecord, { signal, loss }: CursorOptions) {
+    const read = loss === undefined ? readSegments : salvageSegments;
+    this.#segments = read(source, segmentIds(snapshot), signal);
+    this.#loss = loss;
   }
 
   /** The bytes of the segment that was loaded; undefined at the end. */
   async load(): Promise<Buffer | undefined> {
-    const { value, done } = await this.#segments.next();
-    if (done === true) return undefined;
-    this.#reader = new SegmentReader(value);
-    if (this.#reader.before !== this.#before) throw treeDamaged('its segments do not follow one another');
-    return value;
+    let lost: Fault | undefined;
+    for (;;) {
+      const { value } = await this.#segments.next();
+      if (value !== undefined && !Buffer.isBuffer(value)) {
+        lost ??= value;
+        continue;
+      }
+      const reader = value && new SegmentReader(value);
+      if (lost !== undefined) {
+        this.#loss?.addPart(this.#isFirst ? undefined : this.#before, reader?.before, lost.message);
+        this.#hasGap = true;
+      } else if (reader !== undefined && reader.before !== this.#before)
+        throw treeDamaged('its segments do not follow one another');
+      this.#reader = reader;
+      return value;
+    }
   }
 
   /** False at the end of the segment. */
   next(): boolean {
     if (this.#reader?.next() !== true) return false;
-    this.#before = this.#reader.path;
-    this.#order.accept(this.#reader.path, isTypeOf(this.#reader.body, 'folder'));
+    const { path, body } = this.#reader;
+    this.#standIns = this.#hasGap ? this.#order.listMissing(path) : noPaths;
+    for (const folder of this.#standIns) this.#order.accept(folder, true);
+    this.#order.accept(path, isTypeOf(body, 'folder'));
+    this.#before = path;
+    this.#isFirst = false;
+    this.#hasGap = false;
     return true;
   }
 
   get path(): TreePath {
     return this.#before;
+  }
+
+  /** Folders that lead to the current node and were lost, outermost first. */
+  get standIns(): readonly TreePath[] {
+    return this.#standIns;
   }
 
   /** A view into the segment. */

@@ -1,6 +1,7 @@
 import type { TransferOptions } from '../contract.ts';
 import type { RepositoryCore } from '../core.ts';
 import type { SnapshotRecord } from '../snapshots/record.ts';
+import type { TreeLoss } from './loss.ts';
 import type { Target } from './restore-task.ts';
 import type { Warnings } from './warnings.ts';
 
@@ -11,6 +12,8 @@ export interface RestoreRun {
   readonly target: Target;
   readonly warnings: Warnings;
   readonly options: TransferOptions;
+  /** Empty, unless the restore goes on over damage. */
+  readonly loss: TreeLoss;
 }
 
 /** Adds up bytes of a phase and reports them. */

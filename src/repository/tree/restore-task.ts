@@ -1,15 +1,18 @@
 import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs';
 import { fileFault } from '../file-faults.ts';
 import type { BlockBatch } from '../packs/chunk-source.ts';
+import type { BadPiece } from '../packs/open-batch.ts';
 import type { Task } from '../workers/task.ts';
-import { type ApplyContext, makeFile, makeOther } from './apply.ts';
-import { treeDamaged } from './bytes.ts';
-import { checkContent, checkNode, checkPlaces } from './check.ts';
+import { type ApplyContext, finishFolder, makeFile, makeOther } from './apply.ts';
+import { ByteReader, treeDamaged } from './bytes.ts';
+import { checkFile, checkNode, checkPlaces } from './check.ts';
 import type { Place } from './content.ts';
-import { idBytes } from './node.ts';
-import { readNodeAt, readNodeList } from './node-list.ts';
+import { idBytes, isTypeOf, readBody } from './node.ts';
+import { readNodeAt } from './node-list.ts';
 import { systemPath, type TreePath } from './path.ts';
 import { loadPosix } from './posix.ts';
+import type { Wants } from './restore-window.ts';
+import { SegmentReader } from './segments.ts';
 
 export interface Target {
   /** Absolute path of the folder that is being filled, as bytes. */
@@ -24,31 +27,26 @@ export interface Outcome {
   readonly warnings: readonly string[];
 }
 
-/** Who wants the chunks of some batches; seen by all threads. */
-export interface Wants {
-  /** A node list. */
-  readonly nodes: Uint8Array<SharedArrayBuffer>;
-  /** For each want, where in `nodes` its file stands. */
-  readonly nodeAt: Uint32Array<SharedArrayBuffer>;
-  /** Where in the file the chunk goes; -1: it is the whole file. */
-  readonly offsets: Float64Array<SharedArrayBuffer>;
-  readonly lengths: Uint32Array<SharedArrayBuffer>;
-}
-
 export interface RestoreBatchInput {
   readonly target: Target;
   readonly wants: Wants;
   readonly batch: BlockBatch;
 }
 
+export interface BatchOutcome extends Outcome {
+  /** What could not be opened, and so was not written. */
+  readonly bad: readonly BadPiece[];
+}
+
 /** Writes the chunks of one batch to all files that want them. Files of one chunk are complete then. */
-export const restoreBatchTask: Task<RestoreBatchInput, Outcome> = {
+export const restoreBatchTask: Task<RestoreBatchInput, BatchOutcome> = {
   name: 'tree.restore-batch',
   run({ target, wants, batch }, context) {
     const warnings: string[] = [];
     const apply: ApplyContext = { ...target, warn: (line) => warnings.push(line) };
+    const bad: BadPiece[] = [];
     let bytes = 0;
-    context.openBatch(batch, (plain, wanted) => {
+    const visit = (plain: Uint8Array, wanted: Uint32Array): void => {
       context.throwIfAborted();
       for (const want of wanted) {
         const { path, node } = readNodeAt(wants.nodes, wants.nodeAt[want] as number);
@@ -58,8 +56,9 @@ export const restoreBatchTask: Task<RestoreBatchInput, Outcome> = {
         else writeChunk(target.root, path, plain, offset);
         bytes += plain.length;
       }
-    });
-    return { bytes, warnings };
+    };
+    context.openBatch(batch, visit, (piece) => bad.push(piece));
+    return { bytes, warnings, bad };
   },
 };
 
@@ -84,16 +83,19 @@ function writeFully(fd: number, plain: Uint8Array, offset: number): void {
 export interface NodesInput {
   readonly target: Target;
   /** A node list. */
-  readonly nodes: Uint8Array<ArrayBuffer>;
+  readonly nodes: Uint8Array<SharedArrayBuffer>;
+  /** Where in it the nodes stand. */
+  readonly at: Uint32Array<ArrayBuffer>;
 }
 
 /** Makes links and special files, and finishes files of no chunk or of many. */
 export const makeNodesTask: Task<NodesInput, Outcome> = {
   name: 'tree.make-nodes',
-  run({ target, nodes }, context) {
+  run({ target, nodes, at }, context) {
     const warnings: string[] = [];
     const apply: ApplyContext = { ...target, warn: (line) => warnings.push(line) };
-    for (const { path, node } of readNodeList(nodes)) {
+    for (const each of at) {
+      const { path, node } = readNodeAt(nodes, each);
       context.throwIfAborted();
       makeOther(apply, path, node);
     }
@@ -101,17 +103,23 @@ export const makeNodesTask: Task<NodesInput, Outcome> = {
   },
 };
 
-/** Reads nodes and contents back and compares them with the snapshot; contents of listed form come with `checkPlacesTask`. */
-export const checkNodesTask: Task<NodesInput, Outcome> = {
+export interface CheckNodesInput extends NodesInput {
+  /** False: contents come with `checkPlacesTask`, as those of listed form always do. */
+  readonly withContent: boolean;
+}
+
+/** Reads nodes and contents back and compares them with the snapshot. */
+export const checkNodesTask: Task<CheckNodesInput, Outcome> = {
   name: 'tree.check-nodes',
-  run({ target, nodes }, context) {
+  run({ target, nodes, at, withContent }, context) {
     const warnings: string[] = [];
-    const apply: ApplyContext = { ...target, warn: (line) => warnings.push(line) };
+    const apply = { ...target, warn: (line: string) => void warnings.push(line) };
     let bytes = 0;
-    for (const { path, node } of readNodeList(nodes)) {
+    for (const each of at) {
+      const { path, node } = readNodeAt(nodes, each);
       context.throwIfAborted();
-      checkNode(apply, path, node);
-      bytes += checkContent(target, path, node, context);
+      if (node.type === 'file' && withContent) bytes += checkFile(apply, path, node, context);
+      else checkNode(apply, path, node);
     }
     return { bytes, warnings };
   },
@@ -158,7 +166,31 @@ export const removeFolderTask: Task<string, void> = {
 };
 
 /** Makes everything that was written durable. In a worker thread, as the system may take many seconds for it. */
-export const syncFolderTask: Task<string, void> = {
+export const syncFolderTask: Task<{ readonly fd: number }, void> = {
   name: 'tree.sync-folder',
-  run: (path) => loadPosix().syncFilesystem(Buffer.from(path)),
+  run: ({ fd }) => loadPosix().syncFilesystem(fd),
+};
+
+export interface FinishFoldersInput {
+  readonly target: Target;
+  readonly segment: Uint8Array;
+}
+
+/** Gives the folders of a segment their metadata, the innermost first, and compares each at once. Everything else in them is done. */
+export const finishFoldersTask: Task<FinishFoldersInput, readonly string[]> = {
+  name: 'tree.finish-folders',
+  run({ target, segment }, context) {
+    const warnings: string[] = [];
+    const apply: ApplyContext = { ...target, warn: (line) => warnings.push(line) };
+    const reader = new SegmentReader(Buffer.from(segment.buffer, segment.byteOffset, segment.length));
+    const folders: { readonly path: TreePath; readonly body: Buffer }[] = [];
+    while (reader.next()) if (isTypeOf(reader.body, 'folder')) folders.push({ path: reader.path, body: reader.body });
+    for (const { path, body } of folders.reverse()) {
+      context.throwIfAborted();
+      const node = readBody(new ByteReader(body));
+      finishFolder(apply, path, node);
+      checkNode(apply, path, node);
+    }
+    return warnings;
+  },
 };

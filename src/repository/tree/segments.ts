@@ -1,6 +1,6 @@
 import { ByteReader, ByteWriter, treeDamaged } from './bytes.ts';
 import { maxBodyBytes } from './node.ts';
-import { compareTreePaths, sharedLength, type TreePath } from './path.ts';
+import { compareTreePaths, parentPath, sharedLength, type TreePath } from './path.ts';
 
 /**
  * The nodes of a tree in tree order, cut into segments that are chunks of their own:
@@ -111,5 +111,17 @@ export class TreeOrder {
       throw treeDamaged('it holds a path that leads out of its folder');
     }
     if (isFolder) this.#folders.push(path.length);
+  }
+
+  /** The folders that lead to the path and were not accepted, outermost first. */
+  listMissing(path: TreePath): TreePath[] {
+    const before = this.#before;
+    const isKnown = (folder: TreePath): boolean => before?.startsWith(folder) === true && this.#folders.includes(folder.length);
+    const missing: TreePath[] = [];
+    for (let at = path; at !== ''; ) {
+      at = parentPath(at);
+      if (!isKnown(at)) missing.push(at);
+    }
+    return missing.reverse();
   }
 }

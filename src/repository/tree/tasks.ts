@@ -4,6 +4,7 @@ import { readFilesTask, readPieceTask, storeListsTask } from './read-task.ts';
 import {
   checkNodesTask,
   checkPlacesTask,
+  finishFoldersTask,
   makeNodesTask,
   removeFolderTask,
   restoreBatchTask,
@@ -22,6 +23,7 @@ export const treeTasks: readonly AnyTask[] = [
   makeNodesTask,
   checkNodesTask,
   checkPlacesTask,
+  finishFoldersTask,
   removeFolderTask,
   syncFolderTask,
 ];
