@@ -11,8 +11,8 @@ export interface Seeded {
 }
 
 /** Chance that can be repeated: the same seed and name give the same numbers. */
-export function createSeeded(name: string): Seeded {
-  const key = createHash('sha256').update(`${seed} ${name}`).digest();
+export function createSeeded(name: string, from = seed): Seeded {
+  const key = createHash('sha256').update(`${from} ${name}`).digest();
   const stream = createCipheriv('aes-128-ctr', key.subarray(0, 16), key.subarray(16, 32));
   const bytes = (count: number): Buffer => stream.update(Buffer.alloc(count));
   return { bytes, fraction: () => bytes(4).readUInt32LE() / 2 ** 32 };

@@ -1,17 +1,7 @@
 import fc from 'fast-check';
-import { test, vi } from 'vitest';
 import { GcProcess, GcWorld, type Step } from '../kit/gc-world.ts';
-import { createSeeded, seed } from '../kit/seeded.ts';
-
-// Names of packs and objects come out of the history's own chance, so that a history can be repeated.
-let chance = createSeeded('property/gc-model');
-vi.mock('node:crypto', async (original) => ({
-  ...(await original<typeof import('node:crypto')>()),
-  randomBytes: (count: number) => chance.bytes(count),
-}));
-
-/** `KARRI_TEST_HISTORIES` asks for more. */
-const histories = Number(process.env.KARRI_TEST_HISTORIES ?? 100);
+import { seedIds } from '../kit/seeded-ids.ts';
+import type { Experiment } from './experiment.ts';
 
 interface Death {
   readonly after: number;
@@ -59,7 +49,7 @@ const history: fc.Arbitrary<History> = fc.record({
 });
 
 async function play({ before, generations, processes, turns, chance: own }: History): Promise<void> {
-  chance = createSeeded(`property/gc-model ${own}`);
+  seedIds(own);
   const world = new GcWorld();
   try {
     await prepare(world, before, generations);
@@ -117,6 +107,12 @@ function follow(turns: History['turns']): (waiting: readonly number[]) => number
   };
 }
 
-test('whatever writers, collectors, deaths and sleeps do to each other: what was promised can be read, and garbage goes', async () => {
-  await fc.assert(fc.asyncProperty(history, play), { numRuns: histories, seed });
-}, 3_600_000);
+export const histories: Experiment = {
+  id: 'R9',
+  title:
+    'writers, collectors, deaths and sleeps in any order: what was promised can be read at every moment, and in the end the stored set is the reachable set',
+  runs: { ci: 100, full: 1000 },
+  run: (trials, seed) =>
+    // A history that fails is made as short as it can be.
+    trials.try('history', () => fc.assert(fc.asyncProperty(history, play), { numRuns: 1, seed })),
+};
