@@ -32,8 +32,7 @@ export interface Standing {
  */
 export async function learnTrust(parts: Omit<TrustParts, 'core' | 'snapshots'>, signal: AbortSignal | undefined): Promise<void> {
   const { index, view, bad } = parts;
-  await view.learn(signal);
-  await bad.learn(signal);
+  await Promise.all([view.learn(signal), bad.learn(signal)]);
   await index.refresh(signal);
   const absent = new Set([...index.packs].map(({ id }) => id));
   for await (const id of listPacks(parts.store, signal)) absent.delete(id.packId);

@@ -38,15 +38,20 @@ export interface FoundSlots {
 
 /** Reads every key slot again. */
 export async function readSlots(options: SlotOptions): Promise<FoundSlots> {
-  const slots: Slot[] = [];
+  const names: { readonly key: string; readonly keyId: string; readonly slotId: string }[] = [];
   let isDestroyed = false;
   for await (const { key } of options.store.list(keysPrefix)) {
     if (key === destroyedKey) isDestroyed = true;
     const name = findSlot(key);
-    const bytes = name && (await readSlot(options.store, key));
-    if (bytes) slots.push({ ...name, ...openSlot(bytes, name.keyId, name.slotId, options) });
+    if (name) names.push({ key, ...name });
   }
-  return { slots, isDestroyed };
+  const slots = await Promise.all(
+    names.map(async ({ key, keyId, slotId }): Promise<Slot[]> => {
+      const bytes = await readSlot(options.store, key);
+      return bytes ? [{ keyId, slotId, ...openSlot(bytes, keyId, slotId, options) }] : [];
+    }),
+  );
+  return { slots: slots.flat(), isDestroyed };
 }
 
 /** Undefined when the slot is gone. */
