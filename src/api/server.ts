@@ -12,6 +12,7 @@ import { createPolicy, type Policy } from './policy.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { addCheckpointRoutes } from './routes/checkpoints.ts';
 import { addContentsRoutes } from './routes/contents.ts';
+import { addCopyRoutes } from './routes/copies.ts';
 import { addOperationLogRoutes } from './routes/operation-logs.ts';
 import { addPlanRoutes } from './routes/plans.ts';
 import { addProtectableRoutes } from './routes/protectables.ts';
@@ -85,6 +86,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   addPlanRoutes(app, protection, maxLimit);
   addCheckpointRoutes(app, protection, maxLimit);
   addContentsRoutes(app, protection, createStreams(app, log), maxLimit);
+  addCopyRoutes(app, protection);
   addRestoreRoutes(app, protection, maxLimit);
   addVerificationRoutes(app, protection, maxLimit);
   addOperationLogRoutes(app, protection, maxLimit);

@@ -14,6 +14,8 @@ export interface OperationLogEnd {
 
 export interface OperationLogStore {
   create(log: OperationLog, trx?: Knex.Transaction): Promise<void>;
+  /** While it is open; a log that is closed stays as it is. */
+  setStatus(id: string, status: string): Promise<void>;
   /** Repeatable: the first end stands. @throws not-found `operation_log.unknown` */
   close(id: string, end: OperationLogEnd, trx?: Knex.Transaction): Promise<void>;
   /** @throws not-found `operation_log.unknown` */
@@ -87,6 +89,10 @@ export function createOperationLogStore(knex: Knex): OperationLogStore {
         error_info: log.errorInfo,
         extra_info: log.extraInfo === null ? null : JSON.stringify(log.extraInfo),
       });
+    },
+
+    async setStatus(id, status) {
+      await knex('operation_logs').where({ id }).whereNull('ended_at').update({ status });
     },
 
     async close(id, { status, endedAt, errorInfo, extraInfo }, trx) {

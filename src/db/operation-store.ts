@@ -14,6 +14,8 @@ export interface OperationRecord {
   readonly state: OperationState;
   readonly owner: string | null;
   readonly fence: number;
+  /** Somebody wants it to end; whoever carries it out sees to that. */
+  readonly cancelled: boolean;
   readonly error: string | null;
 }
 
@@ -54,11 +56,20 @@ export interface OperationStore {
   listOrphans(): Promise<string[]>;
   beginStep(claim: Claim, number: number): Promise<boolean>;
   endStep(claim: Claim, number: number, end: StepEnd): Promise<boolean>;
-  reportProgress(claim: Claim, progress: OperationProgress): Promise<boolean>;
+  /** Tells at the same time whether the claim is still ours and the work still wanted. */
+  reportProgress(claim: Claim, progress: OperationProgress): Promise<'wanted' | 'cancelled' | 'lost'>;
   /** Ends the operation inside the caller's transaction; false when the claim was no longer ours, and then the caller must roll back. */
-  end(claim: Claim, end: { state: 'succeeded' | 'failed'; error: string | null }, trx: Knex.Transaction): Promise<boolean>;
+  end(
+    claim: Claim,
+    end: { state: 'succeeded' | 'failed' | 'cancelled'; error: string | null },
+    trx: Knex.Transaction,
+  ): Promise<boolean>;
   /** Is the claim still ours? Ask before a write that the database cannot fence. */
   holds(claim: Claim): Promise<boolean>;
+  /** Wants what is not over of the subject's operations to end. */
+  cancel(subject: string, trx: Knex.Transaction): Promise<void>;
+  /** Operations of the kind that are not over, oldest first. */
+  listOpen(kind: string, trx?: Knex.Transaction): Promise<OperationRecord[]>;
 }
 
 interface OperationRow {
@@ -69,10 +80,13 @@ interface OperationRow {
   state: OperationState;
   owner: string | null;
   fence: string;
+  cancelled: boolean;
   error: string | null;
 }
 
-const columns = ['id', 'kind', 'subject', 'input', 'state', 'owner', 'fence', 'error'] as const;
+const columns = ['id', 'kind', 'subject', 'input', 'state', 'owner', 'fence', 'cancelled', 'error'] as const;
+// Worded as the index of what is not over is, which stays small however much is.
+const isOpen = "state in ('queued', 'running')";
 
 function fromRow(row: OperationRow): OperationRecord {
   return { ...row, fence: Number(row.fence) };
@@ -107,9 +121,8 @@ export function createOperationStore(knex: Knex): OperationStore {
 
     async findProgress(subjects) {
       if (subjects.length === 0) return new Map();
-      // Worded as the index of what is not over is, which stays small however much is.
       const rows: { subject: string; progress: OperationProgress }[] = await knex('operations')
-        .whereRaw("state in ('queued', 'running')")
+        .whereRaw(isOpen)
         .whereIn('subject', [...subjects])
         .whereNotNull('progress')
         .select('subject', 'progress');
@@ -150,7 +163,7 @@ export function createOperationStore(knex: Knex): OperationStore {
     async releaseAllBut(ids, worker) {
       await knex('operations')
         .where({ owner: worker })
-        .whereRaw("state in ('queued', 'running')")
+        .whereRaw(isOpen)
         .whereNotIn('id', [...ids])
         .update({ owner: null });
     },
@@ -185,11 +198,12 @@ export function createOperationStore(knex: Knex): OperationStore {
     },
 
     async reportProgress(claim, progress) {
-      return (
-        (await knex('operations')
-          .where(claimed(claim))
-          .update({ progress: JSON.stringify(progress) })) > 0
-      );
+      const rows: { cancelled: boolean }[] = await knex('operations')
+        .where(claimed(claim))
+        .update({ progress: JSON.stringify(progress) })
+        .returning('cancelled');
+      if (rows[0] === undefined) return 'lost';
+      return rows[0].cancelled ? 'cancelled' : 'wanted';
     },
 
     async end(claim, { state, error }, trx) {
@@ -199,6 +213,19 @@ export function createOperationStore(knex: Knex): OperationStore {
 
     async holds(claim) {
       return (await knex('operations').where(claimed(claim)).first('id')) !== undefined;
+    },
+
+    async cancel(subject, trx) {
+      await trx('operations').whereRaw(isOpen).where({ subject }).update({ cancelled: true });
+    },
+
+    async listOpen(kind, trx) {
+      const rows: OperationRow[] = await (trx ?? knex)('operations')
+        .whereRaw(isOpen)
+        .where({ kind })
+        .orderBy('created_at')
+        .select([...columns]);
+      return rows.map(fromRow);
     },
   };
 }

@@ -30,14 +30,22 @@ function claimLost(): Fault {
   return new Fault('cancelled', 'jobs.claim_lost', 'Another worker has taken this operation over.');
 }
 
+/** What ends the steps of an operation that somebody wants to end. */
+function cancelledFault(): Fault {
+  return new Fault('cancelled', 'jobs.cancelled', 'The operation was cancelled by a request.');
+}
+
 /**
  * Carries a claimed operation on from its first unfinished step to its end. Steps whose predecessors are over run side by
- * side. What needs a step that failed is dropped; the rest goes on, so that every resource comes to its own result.
+ * side. What needs a step that failed is dropped; the rest goes on, so that every resource comes to its own result. When the
+ * operation is cancelled, what runs fails and what waits is dropped, but for the steps that run always.
  */
 export async function runOperation(operation: OperationRecord, options: RunOptions): Promise<void> {
   const { operations, flow, clock, knex } = options;
   const log = options.log.child({ operation: operation.id, kind: operation.kind });
   const lost = new AbortController();
+  const cancel = new AbortController();
+  if (operation.cancelled) cancel.abort(cancelledFault());
   const signal = AbortSignal.any([options.signal, lost.signal]);
   const held: Held = async (promise) => {
     if (await promise) return;
@@ -49,12 +57,13 @@ export async function runOperation(operation: OperationRecord, options: RunOptio
   const steps = new Map((await operations.listSteps(operation.id)).map((step) => [step.number, step]));
   const doneBefore = [...steps.values()].filter((step) => step.state !== 'waiting').length;
   const meter = createProgressMeter(clock, steps.size, doneBefore);
-  const stopReporting = reportWhile(operations, operation, meter, lost, log);
+  const stopReporting = reportWhile(operations, operation, meter, { lost, cancel }, log);
   try {
-    await carryOut({ operations, flow, steps, run, meter, held });
+    await carryOut({ operations, flow, steps, run, cancel: cancel.signal, meter, held });
     const { state, error, commit } = await finish(flow, run, [...steps.values()], meter.read().storedBytes);
+    const wasCancelled = state === 'failed' && cancel.signal.aborted;
     await knex.transaction(async (trx) => {
-      await held(operations.end(operation, { state, error }, trx));
+      await held(operations.end(operation, { state: wasCancelled ? 'cancelled' : state, error }, trx));
       await commit(trx);
     });
     if (error === null) log.info('The operation is over.', { state });
@@ -68,6 +77,8 @@ export async function runOperation(operation: OperationRecord, options: RunOptio
 async function finish(flow: Flow, run: OperationRun, steps: readonly StepRecord[], storedBytes: number) {
   const error = steps.find((step) => step.error !== null)?.error ?? null;
   if (steps.some((step) => step.state === 'failed')) return finishAs('failed', error);
+  // Cancelled before anything of it had begun.
+  if (steps.some((step) => step.state === 'dropped')) return finishAs('failed', cancelledFault().message);
   try {
     return await finishAs('succeeded', error);
   } catch (thrown) {
@@ -91,6 +102,8 @@ interface Course {
   /** As they stand; kept up to date. */
   readonly steps: Map<number, StepRecord>;
   readonly run: OperationRun;
+  /** Nobody wants the operation any more. */
+  readonly cancel: AbortSignal;
   readonly meter: ProgressMeter;
   readonly held: Held;
 }
@@ -109,7 +122,7 @@ async function carryOut(course: Course): Promise<void> {
     for (const step of steps.values()) {
       if (run.signal.aborted || trouble.length > 0 || running.size >= stepsAtOnce) break;
       if (step.state !== 'waiting' || running.has(step.number)) continue;
-      const next = whatNext(step, steps);
+      const next = whatNext(step, steps, course.cancel.aborted);
       if (next === 'run') begin(step, runStep(course, step));
       if (next === 'drop') begin(step, settle(course, step, { state: 'dropped', outcome: null, error: null }));
     }
@@ -124,7 +137,8 @@ async function carryOut(course: Course): Promise<void> {
 }
 
 /** A step wants all its predecessors done; an `always` step waits until they are over, however they ended. */
-function whatNext(step: StepRecord, steps: ReadonlyMap<number, StepRecord>): 'run' | 'drop' | 'wait' {
+function whatNext(step: StepRecord, steps: ReadonlyMap<number, StepRecord>, isCancelled: boolean): 'run' | 'drop' | 'wait' {
+  if (isCancelled && !step.always) return 'drop';
   const before = step.after.map((number) => steps.get(number)?.state);
   if (!step.always && before.some((state) => state === 'failed' || state === 'dropped')) return 'drop';
   return before.includes('waiting') ? 'wait' : 'run';
@@ -132,7 +146,8 @@ function whatNext(step: StepRecord, steps: ReadonlyMap<number, StepRecord>): 'ru
 
 async function runStep(course: Course, step: StepRecord): Promise<void> {
   const { operations, flow, steps, run, meter, held } = course;
-  const { operation, signal } = run;
+  const { operation } = run;
+  const signal = step.always ? run.signal : AbortSignal.any([run.signal, course.cancel]);
   const log = run.log.child({ step: step.name });
   await held(operations.beginStep(operation, step.number));
   steps.set(step.number, { ...step, attempts: step.attempts + 1 });
@@ -141,6 +156,7 @@ async function runStep(course: Course, step: StepRecord): Promise<void> {
     flow.runStep(step, {
       ...run,
       log,
+      signal,
       stepId: `${operation.id}/${step.number}`,
       steps,
       report: (progress) => meter.report(step.number, step.name, progress),
@@ -152,9 +168,11 @@ async function runStep(course: Course, step: StepRecord): Promise<void> {
     end = { state: 'done', outcome: (await retry(call, { ...stepRetries, signal, onRetry })) ?? null, error: null };
   } catch (error) {
     // Told to stop, or no longer ours: nothing has failed, somebody else goes on at this step.
-    if (signal.aborted || isFault(error, 'jobs.claim_lost')) throw error;
-    log.warn('The step has failed.', { error: faultText(error), code: toFault(error).code });
-    end = { state: 'failed', outcome: null, error: faultText(error) };
+    if (run.signal.aborted || isFault(error, 'jobs.claim_lost')) throw error;
+    // What a step says that was told to end is only what the signal made of it.
+    const why = faultText(signal.aborted ? signal.reason : error);
+    log.warn('The step has failed.', { error: why, code: toFault(error).code });
+    end = { state: 'failed', outcome: null, error: why };
   } finally {
     meter.stepEnded(step.name);
   }
@@ -171,7 +189,7 @@ function reportWhile(
   operations: OperationStore,
   claim: Claim,
   meter: ProgressMeter,
-  lost: AbortController,
+  { lost, cancel }: { readonly lost: AbortController; readonly cancel: AbortController },
   log: Log,
 ): () => Promise<void> {
   const stop = new AbortController();
@@ -181,7 +199,9 @@ function reportWhile(
       if (stop.signal.aborted) return;
       try {
         // The same write tells a worker that woke up late that it no longer owns the operation.
-        if (!(await operations.reportProgress(claim, meter.read()))) lost.abort(claimLost());
+        const standing = await operations.reportProgress(claim, meter.read());
+        if (standing === 'lost') lost.abort(claimLost());
+        if (standing === 'cancelled') cancel.abort(cancelledFault());
       } catch (error) {
         log.warn('Progress could not be written.', { error: faultText(error) });
       }

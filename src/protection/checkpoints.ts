@@ -55,11 +55,13 @@ export function createCheckpointService(deps: ProtectionDeps): CheckpointService
     async resetState(caller, providerId, id, state) {
       const entry = await get(caller, providerId, id);
       const { checkpoint } = entry;
-      if (!resettable.includes(checkpoint.status)) {
+      const isCopying = checkpoint.status === 'copying' || checkpoint.status === 'wait_copying';
+      // A copy that is not finished cannot be called available; called an error, it is cancelled.
+      if (!resettable.includes(checkpoint.status) || (isCopying && state === 'available')) {
         throw new Fault(
           'invalid',
           'checkpoint.not_resettable',
-          `Checkpoint ${id} is ${checkpoint.status}; its state cannot be reset now.`,
+          `Checkpoint ${id} is ${checkpoint.status}; its state cannot be set to ${state} now.`,
         );
       }
       const changed: CatalogueEntry = {
@@ -69,6 +71,7 @@ export function createCheckpointService(deps: ProtectionDeps): CheckpointService
       };
       await deps.knex.transaction(async (trx) => {
         await lockUnchanged(deps, entry, trx);
+        if (isCopying) await deps.operations.cancel(checkpointSubject(id), trx);
         await deps.catalog.publish(deps.providers.get(checkpoint.providerId), changed);
         await deps.checkpoints.upsert([changed], trx);
       });

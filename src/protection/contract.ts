@@ -9,8 +9,8 @@ import type { Provider } from '../model/provider.ts';
 import type { QuotaChange, QuotaDetail, QuotaLimits } from '../model/quota.ts';
 import type { Parameters, PlanResource } from '../model/resource.ts';
 import type { ShownRestore } from '../model/restore.ts';
-import type { ShownVerification } from '../model/verification.ts';
 import type { Service } from '../model/service.ts';
+import type { ShownVerification } from '../model/verification.ts';
 
 /**
  * What the API asks of the protection floor. Shapes of requests are already checked; ids are canonical UUIDs. Every call
@@ -23,6 +23,7 @@ export interface Protection {
   readonly plans: PlanService;
   readonly checkpoints: CheckpointService;
   readonly contents: ContentsService;
+  readonly copies: CopyService;
   readonly restores: RestoreService;
   readonly verifications: VerificationService;
   readonly operationLogs: OperationLogService;
@@ -154,6 +155,26 @@ export interface ContentsService {
     path: string,
     signal: AbortSignal,
   ): Promise<{ readonly name: string; readonly bytes: AsyncIterable<Buffer> }>;
+}
+
+/** What a request to copy has begun. */
+export interface Copies {
+  readonly projectId: string;
+  readonly providerId: string;
+  readonly planId: string;
+  readonly parameters: Parameters;
+  /** Oldest original first. */
+  readonly pairs: readonly { readonly originalId: string; readonly copyId: string }[];
+}
+
+export interface CopyService {
+  /**
+   * Begins a copy of every available checkpoint of the plan that is no copy itself, in the provider that the parameter `target` names. Answers as soon as
+   * the copies are stored and queued: checkpoints of the other provider, status `wait_copying`.
+   * @throws invalid `copy.nothing`, `copy.no_target`, `copy.several_targets`, `copy.unknown_target`, `copy.same_provider`, `copy.unsupported`,
+   * `checkpoint.other_provider`, `checkpoint.refused`; over-quota
+   */
+  create(caller: Caller, providerId: string, planId: string, parameters: Parameters): Promise<Copies>;
 }
 
 export interface NewRestore {

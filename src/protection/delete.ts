@@ -19,10 +19,11 @@ interface DeleteInput extends OperationInput {
   readonly generation: number;
 }
 
-const deletable = ['available', 'error', 'error-deleting'];
+const underWay = ['wait_copying', 'copying'];
+const deletable = ['available', 'error', 'error-deleting', ...underWay];
 
 /**
- * Marks the checkpoint and queues its deletion. The bank hears `deleting` first, then the snapshots go, then it hears
+ * Marks the checkpoint and queues its deletion; a copy that is under way is cancelled, and takes back itself what it has made. The bank hears `deleting` first, then the snapshots go, then it hears
  * `deleted`: a crash in between leaves a checkpoint that says truly that it is being deleted.
  */
 export async function startDelete(deps: ProtectionDeps, caller: Caller, entry: CatalogueEntry): Promise<void> {
@@ -33,7 +34,7 @@ export async function startDelete(deps: ProtectionDeps, caller: Caller, entry: C
       'checkpoint.not_deletable',
       `Checkpoint ${checkpoint.id} is ${checkpoint.status} and cannot be deleted now.`,
       {
-        help: 'A checkpoint can be deleted when it is available, in error or in error-deleting.',
+        help: 'A checkpoint can be deleted when it is available, in error or in error-deleting, and while it is being copied.',
       },
     );
   }
@@ -63,6 +64,7 @@ export async function startDelete(deps: ProtectionDeps, caller: Caller, entry: C
   });
   await deps.knex.transaction(async (trx) => {
     await lockUnchanged(deps, entry, trx);
+    if (underWay.includes(checkpoint.status)) await deps.operations.cancel(checkpointSubject(checkpoint.id), trx);
     await deps.checkpoints.upsert([{ checkpoint: deleting, generation, published: false }], trx);
     await deps.logs.create(
       {

@@ -29,7 +29,7 @@ export interface HookOutcome {
 }
 
 /** Parameters of the type, overlaid by those of this very resource, however its id is spelt. */
-function parametersOf(parameters: Parameters, resource: { type: string; id: string }): Record<string, string> {
+export function parametersOf(parameters: Parameters, resource: { type: string; id: string }): Record<string, string> {
   const own = Object.entries(parameters).filter(([key]) => spell(key) === spell(resourceKey(resource)));
   return Object.assign({}, parameters[resource.type], ...own.map(([, values]) => values));
 }
@@ -48,6 +48,13 @@ export function hookOutcome(steps: Iterable<StepRecord>, node: string, hook: Hoo
     }
   }
   return undefined;
+}
+
+export function findMain(steps: readonly StepRecord[], node: string): StepRecord | undefined {
+  return steps.find(({ input }) => {
+    const what = input as StepInput;
+    return what.do === 'hook' && what.node === node && what.hook === 'main';
+  });
 }
 
 /** Why a resource did not get through: the fault of its own step, or that it was never reached. Undefined when it did. */

@@ -30,7 +30,7 @@ export async function startProtect(
   plan: Plan,
   extraInfo: Readonly<Record<string, unknown>> | null,
 ): Promise<Checkpoint> {
-  const { provider, graph, checkpoint } = await refuseEarly(async () => {
+  const { provider, graph, checkpoint } = await refuseEarly('checkpoint', async () => {
     const provider = deps.providers.get(plan.providerId);
     const roots: ResourceRef[] = plan.resources.map((resource) => ({ ...resource, extraInfo: resource.extraInfo ?? null }));
     const built = await buildResourceGraph(roots, (parent) => listDependents(deps.protectables, caller, parent));
@@ -104,13 +104,13 @@ export async function startProtect(
 }
 
 /** Karbor answers every refusal by the engine with 400 and the reason. */
-async function refuseEarly<T>(prepare: () => Promise<T>): Promise<T> {
+export async function refuseEarly<T>(what: 'checkpoint' | 'copy', prepare: () => Promise<T>): Promise<T> {
   try {
     return await prepare();
   } catch (error) {
     const fault = toFault(error);
     if (fault.kind === 'invalid' || fault.kind === 'over-quota') throw fault;
-    throw new Fault('invalid', 'checkpoint.refused', `The checkpoint cannot be made: ${fault.message}`, {
+    throw new Fault('invalid', 'checkpoint.refused', `The ${what} cannot be made: ${fault.message}`, {
       cause: fault,
       ...(fault.help !== undefined && { help: fault.help }),
     });
@@ -211,7 +211,7 @@ export function createProtectFlow(deps: ProtectionDeps): Flow {
 }
 
 /** Stops the step as soon as it has put more into the bank than the project's quota has room for. */
-function withinRoom(run: StepRun, room: number): StepRun {
+export function withinRoom(run: StepRun, room: number): StepRun {
   if (room === Number.POSITIVE_INFINITY) return run;
   const full = new AbortController();
   return {
@@ -263,7 +263,7 @@ function wasBegun(steps: Iterable<StepRecord>, phase: 'pre' | 'post'): boolean {
   return false;
 }
 
-function storedBytes(steps: readonly StepRecord[], graph: ResourceGraph): number {
+export function storedBytes(steps: readonly StepRecord[], graph: ResourceGraph): number {
   const stored = figures(steps, graph).map(({ stored_bytes: bytes }) => (typeof bytes === 'number' ? bytes : 0));
   return stored.reduce((sum, bytes) => sum + bytes, 0);
 }

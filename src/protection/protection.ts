@@ -2,6 +2,8 @@ import type { Flow } from '../jobs/flow.ts';
 import { createCheckpointService } from './checkpoints.ts';
 import { createContentsService } from './contents.ts';
 import type { OperationLogService, Protection, ProviderService } from './contract.ts';
+import { createCopyService } from './copies.ts';
+import { createCopyFlow } from './copy.ts';
 import { createDeleteFlow } from './delete.ts';
 import type { ProtectionDeps } from './deps.ts';
 import { createPlanService } from './plans.ts';
@@ -23,6 +25,7 @@ export function createProtection(deps: ProtectionDeps): Protection {
     plans: createPlanService(deps),
     checkpoints: createCheckpointService(deps),
     contents: createContentsService(deps),
+    copies: createCopyService(deps),
     restores: createRestoreService(deps),
     verifications: createVerificationService(deps),
     operationLogs: createOperationLogService(deps),
@@ -33,7 +36,7 @@ export function createProtection(deps: ProtectionDeps): Protection {
 
 /** What workers carry out. */
 export function createFlows(deps: ProtectionDeps): Flow[] {
-  return [createProtectFlow(deps), createRestoreFlow(deps), createVerifyFlow(deps), createDeleteFlow(deps)];
+  return [createProtectFlow, createRestoreFlow, createVerifyFlow, createCopyFlow, createDeleteFlow].map((create) => create(deps));
 }
 
 function createProviderService({ providers }: ProtectionDeps): ProviderService {

@@ -29,6 +29,8 @@ export interface ProviderDefinition {
 
 /** How one type is protected here. */
 export interface TypeProtection {
+  /** Name of the plugin: what another one has saved is not its own. */
+  readonly plugin: string;
   readonly protection: Protection;
   readonly schemas: ProtectionSchemas;
 }
@@ -116,7 +118,7 @@ async function openProvider(
     const plugin = registry.getProtection(wanted.plugin);
     const protection = await plugin.open(wanted.config, definition.context);
     protections.push(protection);
-    for (const [type, schemas] of Object.entries(plugin.schemas)) types.set(type, { protection, schemas });
+    for (const [type, schemas] of Object.entries(plugin.schemas)) types.set(type, { plugin: wanted.plugin, protection, schemas });
   }
 
   const repositories = new Map<string, Promise<Repository>>();

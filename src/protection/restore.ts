@@ -10,7 +10,16 @@ import type { RestoreCall } from '../plugin/protection.ts';
 import type { NewRestore } from './contract.ts';
 import type { ProtectionDeps } from './deps.ts';
 import { drawSteps, type StepInput } from './draw-steps.ts';
-import { buildCall, failureOf, getNode, type HookOutcome, hookOutcome, type OperationInput, runHook } from './hook-call.ts';
+import {
+  buildCall,
+  failureOf,
+  findMain,
+  getNode,
+  type HookOutcome,
+  hookOutcome,
+  type OperationInput,
+  runHook,
+} from './hook-call.ts';
 import { checkParameters } from './parameters.ts';
 import { figures, getProtection } from './protect.ts';
 import type { OpenProvider } from './provider-registry.ts';
@@ -218,7 +227,7 @@ export function createRestoreFlow(deps: ProtectionDeps): Flow {
 
   /** Takes back what a failed restore left of this resource; trouble with that is told, and does not change how the restore ended. */
   async function abandon(input: RestoreInput, node: GraphNode, ending: Ending): Promise<void> {
-    const main = ending.steps.find((step) => isMain(step, node));
+    const main = findMain(ending.steps, node.key);
     if (!main || main.attempts === 0) return;
     try {
       const hooks = getProtection(deps.providers.get(input.providerId), node.type).restore;
@@ -237,11 +246,6 @@ export function createRestoreFlow(deps: ProtectionDeps): Flow {
       });
     }
   }
-}
-
-function isMain(step: StepRecord, node: GraphNode): boolean {
-  const input = step.input as StepInput;
-  return input.do === 'hook' && input.node === node.key && input.hook === 'main';
 }
 
 /** What the restore made of a node, as the last of its finished hooks said. */

@@ -82,6 +82,70 @@ const flow = (kind: string, runStep: Flow['runStep'], finish?: Flow['finish']): 
   finish: finish ?? (() => Promise.resolve(() => Promise.resolve())),
 });
 
+const cancel = (id: string): Promise<void> => database.knex.transaction((trx) => operations.cancel(`test:${id}`, trx));
+
+describe('an operation that is cancelled', () => {
+  test('has its running steps ended and the waiting ones dropped, but for those that run always; then it is finished as failed', async () => {
+    const began = Promise.withResolvers<void>();
+    const ran: number[] = [];
+    let told: unknown;
+    await start(
+      flow(
+        'long',
+        async (s, run) => {
+          ran.push(s.number);
+          began.resolve();
+          if (!s.always) await sleep(60_000, run.signal);
+          return undefined;
+        },
+        async ({ state, error }) => {
+          told = { state, error };
+          return () => Promise.resolve();
+        },
+      ),
+    );
+    const id = await enqueue('long', [step(0, []), step(1, [0]), step(2, [0, 1], { always: true })]);
+    await began.promise;
+    await cancel(id);
+    expect(await ended(id)).toBe('cancelled');
+    expect(ran).toEqual([0, 2]);
+    expect((await operations.listSteps(id)).map(({ state }) => state)).toEqual(['failed', 'dropped', 'done']);
+    expect(told).toEqual({ state: 'failed', error: 'The operation was cancelled by a request.' });
+  });
+
+  test('before it has begun runs nothing, and is finished as failed all the same', async () => {
+    queue = await openQueue({ connectionString: database.url, log: silentLog });
+    const id = await enqueue('early', [step(0, []), step(1, [0])]);
+    await cancel(id);
+    await queue.close();
+    const ran: number[] = [];
+    const states: string[] = [];
+    await start(
+      flow(
+        'early',
+        async (s) => void ran.push(s.number),
+        async ({ state }) => {
+          states.push(state);
+          return () => Promise.resolve();
+        },
+      ),
+    );
+    expect(await ended(id)).toBe('cancelled');
+    expect(ran).toEqual([]);
+    expect(states).toEqual(['failed']);
+  });
+
+  test('after its last step has ended well as if nobody had asked', async () => {
+    await start(
+      flow('late', async (_s, run) => {
+        await cancel(run.operation.id);
+        return undefined;
+      }),
+    );
+    expect(await ended(await enqueue('late', [step(0, [])]))).toBe('succeeded');
+  });
+});
+
 describe('a worker', () => {
   test('runs steps after their predecessors and keeps what they return', async () => {
     const order: string[] = [];

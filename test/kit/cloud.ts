@@ -10,8 +10,8 @@ import { createOperationStore } from '../../src/db/operation-store.ts';
 import { createPlanStore } from '../../src/db/plan-store.ts';
 import { createQuotaStore } from '../../src/db/quota-store.ts';
 import { createRestoreStore } from '../../src/db/restore-store.ts';
-import { createVerificationStore } from '../../src/db/verification-store.ts';
 import { createServiceStore } from '../../src/db/service-store.ts';
+import { createVerificationStore } from '../../src/db/verification-store.ts';
 import { createWorkerStore } from '../../src/db/worker-store.ts';
 import { openQueue, type Queue } from '../../src/jobs/queue.ts';
 import { startWorker, type Worker } from '../../src/jobs/worker.ts';
@@ -35,6 +35,7 @@ import { pluginContext } from './plugin-context.ts';
 import { createTestDatabase } from './postgres.ts';
 
 export const providerId = '2f0c9e64-7a1d-4c1b-9f35-8d6f0a4b7e11';
+export const otherProviderId = '3f0c9e64-7a1d-4c1b-9f35-8d6f0a4b7e12';
 
 export const caller: Caller = { userId: 'u', projectId: 'demo', roles: ['admin'], isAdmin: false, requestId: 'req-test' };
 
@@ -42,11 +43,11 @@ export const caller: Caller = { userId: 'u', projectId: 'demo', roles: ['admin']
 export interface TestCloud extends AsyncDisposable {
   readonly protection: Protection;
   readonly deps: ProtectionDeps;
-  /** Waits until the checkpoint is in none of the running states. */
+  /** Waits until the checkpoint, of whichever provider, is in none of the running states. */
   settled(checkpointId: string): Promise<ShownCheckpoint>;
   restored(restoreId: string): Promise<ShownRestore>;
   verified(verificationId: string): Promise<ShownVerification>;
-  /** Reads the provider file again, as on SIGHUP: it is there, or gone. */
+  /** Reads the provider files again, as on SIGHUP: the first is there, or gone. */
   reload(provider: 'there' | 'gone'): Promise<void>;
   /** Makes what the catalogue knows of the bank old: the next question goes to the bank. */
   age(): void;
@@ -57,6 +58,8 @@ export interface TestCloud extends AsyncDisposable {
 export async function openTestCloud(options: {
   /** Kept open: it belongs to whoever made it, and clouds share it. */
   readonly bank: ObjectStore;
+  /** Of a second provider, `south`, with the same plugins and another key; absent: there is one provider alone. */
+  readonly otherBank?: ObjectStore;
   readonly plugins: readonly Plugin[];
   readonly commands?: Parameters<typeof createHookRunner>[0];
   /** This host's volumes; absent: none. */
@@ -72,13 +75,18 @@ export async function openTestCloud(options: {
   const database = await createTestDatabase();
   const { knex } = database;
   const scratchFolder = mkdtempSync(join(tmpdir(), 'karri-cloud-'));
-  const bankPlugin: Plugin = {
+  const { bank, otherBank } = options;
+  const bankPlugin = (name: string, store: ObjectStore): Plugin => ({
     kind: 'bank',
-    name: 'shared',
+    name,
     configSchema: Type.Object({}),
-    open: () => Promise.resolve(createGatedStore(options.bank)),
-  };
-  const registry = createRegistry([bankPlugin, ...options.plugins]);
+    open: () => Promise.resolve(createGatedStore(store)),
+  });
+  const registry = createRegistry([
+    bankPlugin('shared', bank),
+    ...(otherBank ? [bankPlugin('other', otherBank)] : []),
+    ...options.plugins,
+  ]);
   const provider: ProviderDefinition = {
     id: providerId,
     name: 'north',
@@ -89,7 +97,10 @@ export async function openTestCloud(options: {
     context,
     capacityBytes: options.capacityBytes,
   };
-  const providers = await openProviderRegistry([provider], { registry, log: silentLog, threads: 1, scratchFolder });
+  const others: ProviderDefinition[] = otherBank
+    ? [{ ...provider, id: otherProviderId, name: 'south', bank: { plugin: 'other', config: {} }, key: Buffer.alloc(32, 9) }]
+    : [];
+  const providers = await openProviderRegistry([provider, ...others], { registry, log: silentLog, threads: 1, scratchFolder });
   const protectables = await Promise.all(
     registry.listProtectables().map(async (plugin) => ({
       type: plugin.type,
@@ -158,8 +169,8 @@ export async function openTestCloud(options: {
     deps,
     settled: (id) =>
       until(
-        () => protection.checkpoints.get(caller, providerId, id),
-        ({ status }) => status !== 'protecting' && status !== 'deleting',
+        () => protection.checkpoints.get(caller, providers.list()[0]?.info.id ?? providerId, id),
+        ({ status }) => !['protecting', 'deleting', 'wait_copying', 'copying'].includes(status),
       ),
     restored: (id) =>
       until(
@@ -171,7 +182,7 @@ export async function openTestCloud(options: {
         () => protection.verifications.get(caller, id),
         ({ status }) => status !== 'in_progress',
       ),
-    reload: (state) => providers.replace(state === 'there' ? [provider] : []),
+    reload: (state) => providers.replace(state === 'there' ? [provider, ...others] : others),
     age: () => {
       agedMs += 3_600_000;
     },

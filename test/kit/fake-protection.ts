@@ -10,8 +10,8 @@ import type { Provider } from '../../src/model/provider.ts';
 import type { ShownRestore } from '../../src/model/restore.ts';
 import type { CheckpointQuery, Protection } from '../../src/protection/contract.ts';
 import { createFakeContents, type FakeContents } from './fake-contents.ts';
-import { createFakeVerifications } from './fake-verifications.ts';
 import { createFakeQuotas, createFakeServices } from './fake-quotas.ts';
+import { createFakeVerifications } from './fake-verifications.ts';
 
 export const providerId = '2f0c9e64-7a1d-4c1b-9f35-8d6f0a4b7e11';
 export const otherProviderId = '3f0c9e64-7a1d-4c1b-9f35-8d6f0a4b7e12';
@@ -231,6 +231,17 @@ export function createFakeProtection(): FakeProtection {
     },
     contents: createFakeContents(getCheckpoint),
     verifications,
+    copies: {
+      async create(caller, provider, planId, parameters) {
+        const plan = getOwn(store.plans, 'Plan', caller, planId);
+        if (plan.providerId !== provider)
+          throw new Fault('invalid', 'checkpoint.other_provider', `Plan ${planId} has another provider.`);
+        const originals = store.checkpoints.filter((each) => each.plan.id === planId && each.status === 'available');
+        if (originals.length === 0) throw new Fault('invalid', 'copy.nothing', `Plan ${planId} has no checkpoint.`);
+        const pairs = originals.map(({ id }) => ({ originalId: id, copyId: newId() }));
+        return { projectId: plan.projectId, providerId: provider, planId, parameters, pairs };
+      },
+    },
     restores: {
       async create(caller, restore) {
         const { restoreAuth, ...kept } = restore;
