@@ -204,6 +204,26 @@ export interface LostRange extends Extent {
   readonly untilPath?: string;
 }
 
+export interface RepairSummary {
+  /** Key slots written in place of lost ones. */
+  readonly keySlots: number;
+  /** Packs that no index named, and one does now. */
+  readonly indexedPacks: number;
+  /** Keys of damaged index objects that were taken away, as nothing needs them any more. */
+  readonly removedIndexes: readonly string[];
+  /** Packs that no index names and whose directories do not open. */
+  readonly leftPacks: readonly string[];
+  /** Plaintext that was still readable in damaged packs and was stored anew. */
+  readonly rescuedBytes: number;
+}
+
+export interface HealSummary {
+  /** Snapshots of which everything is there again. */
+  readonly healed: readonly string[];
+  readonly unhealed: readonly { readonly snapshot: string; readonly reason: string }[];
+  readonly storedBytes: number;
+}
+
 export interface GcOptions {
   readonly signal?: AbortSignal;
   /** How many generations a pack stays in quarantine before the verdict; at least 1, usually 2. A generation is one garbage collection, whenever that is. */
@@ -287,8 +307,10 @@ export interface Repository {
   /** Does what the plan says; safe beside writers, readers and other runs anywhere. @throws {Fault} `repository.gc_refused` (corrupt) */
   runGc(plan: GcPlan, options: TransferOptions): Promise<GcSummary>;
   listSnapshots(): Promise<readonly string[]>;
-  /** Structure of the whole repository, and with `percent` that share of all pack bytes. */
+  /** Structure of the whole repository, and with `percent` that share of all pack bytes. Marks damaged packs, so that the next write heals what it can. */
   check(percent: number, options: TransferOptions): Promise<CheckSummary>;
+  /** Mends what can be mended without a source: key slots, indexes, and what can still be read of damaged packs. See also `healFrom`. */
+  repair(options: TransferOptions): Promise<RepairSummary>;
   /** AEAD for small documents that live beside the repository: sealed for this project, this kind, this name, and for nothing else. */
   sealDocument(kind: string, name: string, plain: Uint8Array): Buffer;
   /** @throws {Fault} `repository.document_damaged` (corrupt) */

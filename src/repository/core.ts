@@ -52,7 +52,9 @@ export interface WriteSession {
   setTotal(bytes: number): void;
   /** Logical bytes taken over without a task: unchanged files, unread leaves. */
   countReused(bytes: number): void;
-  /** Seals and puts what is open, waits until every pack is durable, writes the index, then the snapshot. The session's own figures go into the record. */
+  /** Seals and puts what is open, waits until every pack is durable, and names them in the index. */
+  settle(): Promise<void>;
+  /** Settles, then writes the snapshot. The session's own figures go into the record. */
   finish(snapshot: NewSnapshot): Promise<SnapshotRecord>;
   /** Ends the session, waiting until no task of it runs any more. Harmless after `finish`. */
   close(): Promise<void>;

@@ -62,7 +62,7 @@ export class Session implements WriteSession {
     this.#add({ logicalBytes: bytes, reusedBytes: bytes, sealedBytes: 0, packs: [] });
   }
 
-  async finish(snapshot: NewSnapshot): Promise<SnapshotRecord> {
+  async settle(): Promise<void> {
     throwIfAborted(this.signal);
     const flushed = await this.#follow(this.#host.pool.flush(this.signal));
     for (const counters of flushed) this.#storedBytes += counters.sealedBytes;
@@ -72,6 +72,11 @@ export class Session implements WriteSession {
     if (this.#notDurable.length > 0)
       throw new Fault('internal', 'repository.pack_unstored', 'A pack of this write was never stored.');
     this.#storedBytes += await this.#host.saveIndex(this.signal);
+    this.#report();
+  }
+
+  async finish(snapshot: NewSnapshot): Promise<SnapshotRecord> {
+    await this.settle();
     const figures = { storedBytes: this.#storedBytes, reusedBytes: this.#reusedBytes };
     const { record, bytes } = await this.#host.publish(snapshot, figures, this.signal);
     this.#storedBytes += bytes;

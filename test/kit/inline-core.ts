@@ -103,6 +103,7 @@ export function createInlineCore(): InlineCore {
         run: (task, input) => run(task, input, signal),
         setTotal: () => undefined,
         countReused: () => undefined,
+        settle: async () => undefined,
         finish: async (snapshot: NewSnapshot) => {
           const id = createHash('sha256').update(`${snapshots.length}`).digest('hex');
           const record: SnapshotRecord = { id, keyId, createdAtMs: 0, storedBytes: 0, reusedBytes: 0, ...snapshot };

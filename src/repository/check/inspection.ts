@@ -35,8 +35,9 @@ export class Inspection {
   readonly needed = new Set<string>();
   indexObjects = 0;
   chunks = 0;
+  /** Keys of index objects that do not open. */
+  readonly damagedIndexes: string[] = [];
   readonly #parts: CheckParts;
-  readonly #damagedIndexes: string[] = [];
 
   constructor(parts: CheckParts) {
     this.#parts = parts;
@@ -59,7 +60,7 @@ export class Inspection {
         seen.add(id);
         if (decoded === 'damaged') {
           this.damages.add(key, 'index', 'does not open');
-          this.#damagedIndexes.push(key);
+          this.damagedIndexes.push(key);
         } else {
           for (const pack of decoded.packs) this.named.add(pack.id);
           await onObject(decoded);
@@ -126,7 +127,7 @@ export class Inspection {
 
   /** A chunk that no index names was named by one of these. */
   #blamedIndexes(): readonly string[] {
-    if (this.#damagedIndexes.length > 0) return this.#damagedIndexes;
+    if (this.damagedIndexes.length > 0) return this.damagedIndexes;
     this.damages.add(lostIndex, 'index', 'an index object is gone');
     return [lostIndex];
   }

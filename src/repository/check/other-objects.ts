@@ -2,7 +2,7 @@ import { isFault } from '../../base/faults.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { decodeGcRecord, fingerprint, type GcRecord } from '../gc/record.ts';
 import { keptGenerations } from '../gc/view.ts';
-import { badKey, badPrefix, findGcName, findId, gcKey, gcPrefix, slotKey, snapshotsPrefix } from '../layout.ts';
+import { badKey, badPrefix, findGcName, findId, forgottenKey, gcKey, gcPrefix, slotKey, snapshotsPrefix } from '../layout.ts';
 import { maxObjectBytes, type ObjectKind, openObject } from '../seal/crypto.ts';
 import { readSlots } from '../seal/slots.ts';
 import type { DamageList } from './damages.ts';
@@ -73,14 +73,16 @@ export async function checkGc(
     const key = gcKey(`${generation.toString(16).padStart(8, '0')}-*`);
     if (!records.has(generation)) damages.add(key, 'gc', 'what this garbage collection wrote is gone');
   }
-  const there = new Set((await listSnapshots()).map(fingerprint));
-  for (const print of new Set(records.get(newest)?.flatMap((record) => record?.snapshots ?? []))) {
-    if (!there.has(print))
-      damages.add(
-        `${snapshotsPrefix}*/*${print}`,
-        'snapshot',
-        `the last garbage collection saw it, it was not forgotten since, and is gone`,
-      );
+  const there = new Set(await listSnapshots());
+  const prints = new Set([...there].map(fingerprint));
+  for (const record of records.get(newest) ?? []) {
+    for (const id of record?.forgotten.keys() ?? [])
+      if (!there.has(id)) damages.add(forgottenKey(id), 'forgotten', 'is not there: this snapshot cannot be had back');
+    for (const print of record?.snapshots ?? []) {
+      const object = `${snapshotsPrefix}*/*${print}`;
+      if (!prints.has(print))
+        damages.add(object, 'snapshot', 'is not there: the last garbage collection saw it, and it was not forgotten since');
+    }
   }
   return count;
 }

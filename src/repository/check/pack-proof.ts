@@ -87,8 +87,12 @@ function readDirectory(bytes: Uint8Array<ArrayBuffer>, packId: string, projectId
   return blocks ? { keyId, blocks } : { keyId, what: 'its directory does not open' };
 }
 
-/** The chunks in the order given; the want of each is its place in that list. */
-function describeBatch(pack: Pick<BlockBatch, 'packId' | 'keyId' | 'bytes'>, chunks: readonly PlacedChunk[]): BlockBatch {
+/** These chunks of a pack, of which the bytes begin at `start`; the want of each is its place in the list. */
+export function describeBatch(
+  pack: Pick<BlockBatch, 'packId' | 'keyId' | 'bytes'>,
+  chunks: readonly PlacedChunk[],
+  start = 0,
+): BlockBatch {
   const order = chunks.map((_, at) => at).sort((a, b) => (chunks[a]?.blockOffset ?? 0) - (chunks[b]?.blockOffset ?? 0));
   const blockWords: number[] = [];
   const chunkWords: number[] = [];
@@ -99,7 +103,7 @@ function describeBatch(pack: Pick<BlockBatch, 'packId' | 'keyId' | 'bytes'>, chu
     if (chunk === undefined) continue;
     if (chunk.blockOffset !== before) {
       before = chunk.blockOffset;
-      blockWords.push(chunk.blockOffset, chunk.blockOffset, chunk.blockLength, chunk.rawLength, at, 0);
+      blockWords.push(chunk.blockOffset - start, chunk.blockOffset, chunk.blockLength, chunk.rawLength, at, 0);
     }
     blockWords[blockWords.length - 1] = at + 1 - (blockWords.at(-2) ?? 0);
     chunkWords.push(chunk.chunkOffset, chunk.chunkLength, at, 1);

@@ -1,12 +1,13 @@
 import { throwIfAborted } from '../../base/abort.ts';
 import { Fault, isFault } from '../../base/faults.ts';
 import type { CopyOptions, Repository, SnapshotSummary } from '../contract.ts';
+import type { RepositoryCore, WriteSession } from '../core.ts';
 import { type Inside, insideOf } from '../inside.ts';
 import type { SnapshotRecord } from '../snapshots/record.ts';
 import { chunkMinBytes } from '../tree/chunker.ts';
 import { ChunkCopy } from './chunks.ts';
 import { copyTree } from './tree.ts';
-import { type CopyRun, copyVolume } from './volume.ts';
+import { type CopiedContent, type CopyRun, copyVolume } from './volume.ts';
 
 /** Snapshots of the subject that are asked for being copies: each costs a read, and an old one saves little. */
 const lookedAt = 32;
@@ -41,18 +42,7 @@ async function copyInside(from: Inside, snapshotId: string, to: Inside, options:
   const earlier = await findEarlier(from, to, record, options.signal);
   const session = to.core.openSession(options);
   try {
-    session.setTotal(record.sizeBytes);
-    const isTree = record.kind === 'tree';
-    const chunks = new ChunkCopy({
-      from: from.core,
-      to: to.core,
-      session,
-      // As their own writers do: then a protect into that bank finds these chunks, sealed as it would have.
-      level: isTree ? 'fast' : (options.level ?? 'default'),
-      smallBelowBytes: isTree ? chunkMinBytes : 0,
-    });
-    const run: CopyRun = { from: from.core, to: to.core, session, chunks, record, earlier };
-    const { root, digest } = isTree ? await copyTree(run) : await copyVolume(run);
+    const { root, digest } = await copyContent(from.core, to.core, session, record, earlier, options.level);
     const { kind, subject, sizeBytes, files, warnings } = record;
     const { id, storedBytes, reusedBytes } = await session.finish({
       kind,
@@ -70,6 +60,24 @@ async function copyInside(from: Inside, snapshotId: string, to: Inside, options:
   } finally {
     await session.close();
   }
+}
+
+/** Stores in the other repository whatever it lacks of the snapshot's content; gives what stands for it there. */
+export async function copyContent(
+  from: RepositoryCore,
+  to: RepositoryCore,
+  session: WriteSession,
+  record: SnapshotRecord,
+  earlier: CopyRun['earlier'],
+  level: CopyOptions['level'],
+): Promise<CopiedContent> {
+  session.setTotal(record.sizeBytes);
+  const isTree = record.kind === 'tree';
+  // As their own writers do: then a protect into that bank finds these chunks, sealed as it would have.
+  const smallBelowBytes = isTree ? chunkMinBytes : 0;
+  const chunks = new ChunkCopy({ from, to, session, level: isTree ? 'fast' : (level ?? 'default'), smallBelowBytes });
+  const run: CopyRun = { from, to, session, chunks, record, earlier };
+  return isTree ? copyTree(run) : copyVolume(run);
 }
 
 /** The newest copy of the subject whose original is still there, and the two of the same kind. */
