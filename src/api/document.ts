@@ -36,10 +36,11 @@ export async function documentRoutes(app: Api): Promise<void> {
     refResolver: {
       buildLocalReference: (json, _base, _fragment, index) => (typeof json.$id === 'string' ? json.$id : `schema-${index}`),
     },
-    transform: ({ schema, url, route }) => ({
-      url,
-      schema: route.config?.rule === 'open' ? { ...schema, security: [] } : schema,
-    }),
+    // The rule is what an operator looks for who writes a policy file.
+    transform: ({ schema, url, route }) => {
+      const rule = route.config?.rule;
+      return { url, schema: rule === 'open' ? { ...schema, security: [] } : { ...schema, 'x-policy-rule': rule } };
+    },
   });
   await app.register(swaggerUi, { routePrefix: '/docs' });
 }
