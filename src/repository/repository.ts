@@ -4,6 +4,7 @@ import { systemClock } from '../base/clock.ts';
 import { Fault, isFault } from '../base/faults.ts';
 import type { Repository, RepositoryOptions, StoredBytes } from './contract.ts';
 import type { RepositoryCore } from './core.ts';
+import { Presence } from './gc/presence.ts';
 import { currentStanding, learnTrust, publish, type TrustParts } from './gc/trust.ts';
 import { GcView } from './gc/view.ts';
 import { ChunkIndex } from './index/chunk-index.ts';
@@ -11,6 +12,7 @@ import { Runs } from './index/runs.ts';
 import { rememberInside } from './inside.ts';
 import { packKey } from './layout.ts';
 import { Lease } from './lease.ts';
+import { LocalNote } from './local-note.ts';
 import { BadPacks } from './packs/bad-packs.ts';
 import { decodeDirectory } from './packs/format.ts';
 import { PackReader } from './packs/reader.ts';
@@ -34,7 +36,11 @@ const restAfterMs = 5 * 60 * 1000;
  * they are let go again. Close it.
  * @throws {Fault} `repository.absent`, `repository.wrong_key`, `repository.key_damaged`
  */
-export async function openRepository(options: RepositoryOptions, startPool: StartPool = startThreads): Promise<Repository> {
+export async function openRepository(
+  options: RepositoryOptions,
+  startPool: StartPool = startThreads,
+  packsPerList = 1000,
+): Promise<Repository> {
   const { store, projectId, log, threads } = options;
   const clock = systemClock;
   const keys = await openKeyRing(options);
@@ -60,11 +66,13 @@ export async function openRepository(options: RepositoryOptions, startPool: Star
     key: cacheKey,
     run: async (task, input, signal) => (await pool.run(task, input, { signal })).output,
   });
-  const whole = new WholeSnapshots({ path: join(cacheFolder, 'whole-snapshots'), key: cacheKey });
+  const whole = new WholeSnapshots(new LocalNote({ path: join(cacheFolder, 'whole-snapshots'), key: cacheKey }));
   const index = new ChunkIndex({ store, projectId, keys, log, threads, runs, whole });
   index.onView = (shown) => pool.show(shown);
   const view = new GcView({ store, projectId, keys });
   const bad = new BadPacks({ store, projectId, keys, log, index });
+  const note = new LocalNote({ path: join(cacheFolder, 'packs'), key: cacheKey });
+  const presence = new Presence({ store, index, note, packsPerList });
   const snapshots = new Snapshots({ store, projectId, keys, log, clock });
   const sessions = new Set<Session>();
   const packs = createPackStorer(options, index, sessions);
@@ -133,7 +141,7 @@ export async function openRepository(options: RepositoryOptions, startPool: Star
     getSnapshot: (id, signal) => snapshots.get(id, signal),
     isWhole: (id) => index.isWhole(id),
   };
-  const trust: TrustParts = { core, store, index, view, bad, snapshots };
+  const trust: TrustParts = { core, store, index, view, bad, presence, snapshots };
   const parts = { ...options, keys, core, index, snapshots, bad };
 
   const use = <T>({ signal }: { readonly signal?: AbortSignal | undefined }, work: () => Promise<T>): Promise<T> =>

@@ -26,6 +26,9 @@ export type Step =
 /** How many collections it takes until what nobody needs is gone: suspect, quarantine, verdict, deletion, and again for a second and third copy. */
 const quietGenerations = 12;
 
+/** Every other process would sooner look for each new pack by itself than have all of them listed, as in a bank of a million packs. */
+const listIsDear = 0.001;
+
 /** One 256 KiB slot of each kind; the last one of a volume is cut short. */
 function contentOf(slots: readonly number[]): Buffer {
   const bytes = Buffer.concat(slots.map((slot) => Buffer.alloc(slotBytes, slot + 1)));
@@ -68,10 +71,11 @@ export class GcWorld {
     return folder;
   }
 
-  open(store: ObjectStore = this.store, scratchFolder = this.createFolder()): Promise<Repository> {
+  open(store: ObjectStore = this.store, scratchFolder = this.createFolder(), packsPerList = 1000): Promise<Repository> {
     return openRepository(
       { store, projectId: testProjectId, providerKey: testProviderKey, create: true, log: silentLog, threads: 1, scratchFolder },
       startInlinePool,
+      packsPerList,
     );
   }
 
@@ -209,7 +213,7 @@ export class GcProcess {
   }
 
   async #do(step: Step): Promise<void> {
-    this.#repository ??= await this.#world.open(this.#view, this.#folder);
+    this.#repository ??= await this.#world.open(this.#view, this.#folder, this.#number % 2 === 0 ? listIsDear : undefined);
     const repository = this.#repository;
     const { published, forgotten } = this.#world;
     if (step.do === 'protect') {

@@ -1,6 +1,7 @@
 import { throwIfAborted } from '../../base/abort.ts';
 import { Fault, isFault } from '../../base/faults.ts';
 import type { GcAmount, GcOptions, GcPlan } from '../contract.ts';
+import { ChunkMarks } from '../index/chunk-marks.ts';
 import { maxIndexRecords } from '../index/format.ts';
 import { badKey, forgottenKey, gcKey, packKey } from '../layout.ts';
 import { listForgotten } from '../snapshots/forget.ts';
@@ -46,7 +47,7 @@ export async function planGc(parts: TrustParts, { graceGenerations = 2, signal }
   const live: string[] = [];
   const stillborn: string[] = [];
   const damages = [...index.damaged].map((key) => `${key}: does not open.`);
-  const marks = index.createMarks();
+  const marks = new ChunkMarks();
   const walked = new Set<string>();
   for (const id of listed) {
     const outcome = await markOne(parts, id, { marks, walked, signal }, verdicts);

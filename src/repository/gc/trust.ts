@@ -15,6 +15,8 @@ export interface TrustParts {
   readonly index: ChunkIndex;
   readonly view: GcView;
   readonly bad: BadPacks;
+  /** Finds out which named packs are there, after verdicts up to the generation were learned; see `Presence`. */
+  readonly presence: { learn(generation: number, signal: AbortSignal | undefined): Promise<void> };
   readonly snapshots: Snapshots;
 }
 
@@ -30,13 +32,15 @@ export interface Standing {
  * stored again. The order counts. Verdicts first, then what is indexed, then what is there: so a pack that is still there at the end was
  * either free of verdicts, or its verdict has been seen.
  */
-export async function learnTrust(parts: Omit<TrustParts, 'core' | 'snapshots'>, signal: AbortSignal | undefined): Promise<void> {
-  const { index, view, bad } = parts;
+export async function learnTrust(
+  { index, view, bad, presence }: Pick<TrustParts, 'index' | 'view' | 'bad' | 'presence'>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   await Promise.all([view.learn(signal), bad.learn(signal)]);
+  const { generation } = view;
   await index.refresh(signal);
-  const absent = new Set([...index.packs].map(({ id }) => id));
-  for await (const id of listPacks(parts.store, signal)) absent.delete(id.packId);
-  index.distrust([...view.quarantined(), ...view.deleting, ...bad.ids, ...absent]);
+  index.distrust([...view.quarantined(), ...view.deleting, ...bad.ids]);
+  await presence.learn(generation, signal);
 }
 
 export function currentStanding({ index, view }: Pick<TrustParts, 'index' | 'view'>): Standing {

@@ -9,9 +9,9 @@ import { findId, indexesPrefix, indexKey } from '../layout.ts';
 import { maxObjectBytes, openObject, randomId, sealObject } from '../seal/crypto.ts';
 import type { KeyRing } from '../seal/keys.ts';
 import type { WholeSnapshots } from '../snapshots/whole-snapshots.ts';
-import { ChunkMarks } from './chunk-marks.ts';
 import { type ChunkTable, createGeneration, isSettled, type TableView } from './chunk-table.ts';
-import { type DecodedIndex, decodeIndex, encodeIndex, type PackEntry } from './format.ts';
+import { type DecodedIndex, decodeIndex, encodeIndex } from './format.ts';
+import type { PackTable } from './pack-table.ts';
 import { chooseMerge, type OpenRun, type Runs } from './runs.ts';
 import { absentFault, createLoaded, type FoundChunk, type Loaded } from './state.ts';
 import { listRecords, type NewPack, UnsavedPacks } from './unsaved-packs.ts';
@@ -311,17 +311,9 @@ export class ChunkIndex {
     return this.#loaded.runs.some(({ view }) => Atomics.load(view.damaged, 0) !== 0);
   }
 
-  createMarks(): ChunkMarks {
-    return new ChunkMarks();
-  }
-
   /** Whether an index object in the bank names the pack. */
   isNamed(number: number): boolean {
     return this.#loaded.packs.isNamed(number);
-  }
-
-  isTrusted(number: number): boolean {
-    return this.#loaded.packs.isTrusted(number);
   }
 
   /** From now on nobody stores less because of what lies in these packs. Ids that are not known are passed over. */
@@ -363,8 +355,13 @@ export class ChunkIndex {
   }
 
   /** Every pack that an index names or that this process has stored. */
-  get packs(): Iterable<PackEntry> {
+  get packs(): PackTable {
     return this.#loaded.packs;
+  }
+
+  /** Index object → numbers of the packs that it names. */
+  get objects(): ReadonlyMap<string, Uint32Array> {
+    return this.#loaded.objects;
   }
 
   /** Called before tasks are handed out: makes sure that all running ones together cannot fill the table. */

@@ -19,6 +19,8 @@ export class PackTable {
   readonly #fresh = new Set<number>();
   /** Per number how many index objects name the pack. */
   #names = new Uint32Array(0);
+  /** Per number 1 when the pack was found in the bank. */
+  #seen = new Uint8Array(0);
   /** Per number what index objects say of the pack. */
   #entries = Buffer.alloc(0);
   /** Number + 1 of a pack, open addressing by the first bytes of its id. */
@@ -58,6 +60,34 @@ export class PackTable {
     }
   }
 
+  /** How many packs index objects name. */
+  get namedCount(): number {
+    return this.#names.reduce((count, names) => count + (names > 0 ? 1 : 0), 0);
+  }
+
+  /** Numbers of the packs that index objects name. */
+  *named(): Generator<number> {
+    for (let number = 0; number < this.#names.length; number++) if (this.isNamed(number)) yield number;
+  }
+
+  /** Packs that index objects name, that nobody has looked for in the bank yet, and of which nothing bad is known. */
+  *unseen(): Generator<PackEntry & { readonly number: number }> {
+    for (const number of this.named()) {
+      const pack = this.isSeen(number) || this.#distrusted.has(number) ? undefined : this.get(number);
+      if (pack) yield { ...pack, number };
+    }
+  }
+
+  isSeen(number: number): boolean {
+    return this.#seen[number] === 1;
+  }
+
+  /** The pack was found in the bank: from now on it is trusted, unless something bad is known of it. */
+  see(number: number): void {
+    this.#seen[number] = 1;
+    this.#settle(number);
+  }
+
   isDurable(number: number): boolean {
     return this.isNamed(number) || this.#fresh.has(number);
   }
@@ -84,6 +114,7 @@ export class PackTable {
   addFresh(number: number, pack: PackEntry): void {
     this.#insert(number, encodePack(pack));
     this.#fresh.add(number);
+    this.see(number);
   }
 
   /** A pack of this process never came into the bank. */
@@ -107,7 +138,10 @@ export class PackTable {
       this.#names[number] = (this.#names[number] ?? 1) - 1;
       lost ||= !this.isNamed(number) && this.isTrusted(number);
       // What it is said to be is of no more interest than the pack itself.
-      if (!this.isNamed(number)) this.#distrusted.delete(number);
+      if (!this.isNamed(number)) {
+        this.#distrusted.delete(number);
+        this.#seen[number] = 0;
+      }
       this.#settle(number);
     }
     return lost;
@@ -122,7 +156,7 @@ export class PackTable {
   }
 
   #settle(number: number): void {
-    this.#setFlag(number, this.#distrusted.has(number) || !this.isDurable(number));
+    this.#setFlag(number, this.#distrusted.has(number) || !this.isDurable(number) || !this.isSeen(number));
   }
 
   #setFlag(number: number, isSet: boolean): void {
@@ -150,9 +184,12 @@ export class PackTable {
   #grow(length: number): void {
     const names = new Uint32Array(length);
     names.set(this.#names);
+    const seen = new Uint8Array(length);
+    seen.set(this.#seen);
     const entries = Buffer.alloc(length * runPackBytes);
     this.#entries.copy(entries);
     this.#names = names;
+    this.#seen = seen;
     this.#entries = entries;
   }
 

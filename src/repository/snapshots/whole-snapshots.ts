@@ -1,6 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
-import { errnoOf, fileFault } from '../file-faults.ts';
+import type { LocalNote } from '../local-note.ts';
 
 /** What a snapshot was found whole on. */
 interface Ground {
@@ -14,12 +12,6 @@ interface Kept extends Ground {
   readonly snapshots: readonly string[];
 }
 
-export interface WholeSnapshotsOptions {
-  readonly path: string;
-  /** For the MAC over the file. */
-  readonly key: Buffer;
-}
-
 const nothing: Kept = { objects: [], distrusted: [], snapshots: [] };
 /** The newest ones; a snapshot that is nobody's parent any more is asked for by nobody. */
 const maxSnapshots = 1000;
@@ -31,19 +23,16 @@ const format = 1;
  * cache: without it everything is looked at again.
  */
 export class WholeSnapshots {
-  readonly #options: WholeSnapshotsOptions;
+  readonly #note: LocalNote;
   #kept: Kept = nothing;
 
-  constructor(options: WholeSnapshotsOptions) {
-    this.#options = options;
+  constructor(note: LocalNote) {
+    this.#note = note;
   }
 
   async load(): Promise<void> {
-    const bytes = await readFile(this.#options.path).catch((error: unknown) => {
-      if (errnoOf(error) === 'ENOENT') return undefined;
-      throw fileFault(error, 'read', this.#options.path);
-    });
-    this.#kept = (bytes && this.#decode(bytes)) ?? nothing;
+    const noted = (await this.#note.read()) as (Kept & { readonly format: unknown }) | undefined;
+    this.#kept = noted?.format === format ? noted : nothing;
   }
 
   /** Forgets what no longer stands. */
@@ -62,29 +51,6 @@ export class WholeSnapshots {
   async add(snapshot: string, ground: Ground): Promise<void> {
     const snapshots = [...this.#kept.snapshots, snapshot].slice(-maxSnapshots);
     this.#kept = { objects: ground.objects, distrusted: ground.distrusted, snapshots };
-    const { path } = this.#options;
-    const unfinished = `${path}-${randomBytes(8).toString('hex')}.new`;
-    try {
-      await writeFile(unfinished, this.#encode(), { mode: 0o600 });
-      await rename(unfinished, path);
-    } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') throw fileFault(error, 'write', path); // somebody has cleared the folder
-    }
-  }
-
-  #encode(): string {
-    const text = JSON.stringify({ format, ...this.#kept });
-    return `${this.#macOf(text)}\n${text}`;
-  }
-
-  #decode(bytes: Buffer): Kept | undefined {
-    const [mac, text] = bytes.toString().split('\n');
-    if (mac === undefined || text === undefined || mac !== this.#macOf(text)) return undefined;
-    const { format: found, ...kept } = JSON.parse(text) as Kept & { readonly format: unknown };
-    return found === format ? kept : undefined;
-  }
-
-  #macOf(text: string): string {
-    return createHmac('sha256', this.#options.key).update(text).digest('hex');
+    await this.#note.write({ format, ...this.#kept });
   }
 }
