@@ -58,25 +58,40 @@ const utimeOmit = 0x3ffffffen;
 const maxXattrBytes = 65_536; // XATTR_SIZE_MAX and XATTR_LIST_MAX of Linux
 const noXattrs = new Set(['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
+const maxTries = 100;
+
 function createNativePosix(koffi: typeof import('koffi')): Posix {
   const libc = koffi.load(null);
-  const utimensat = libc.func('int utimensat(int, const void *, const void *, int)') as (...args: unknown[]) => number;
-  const futimens = libc.func('int futimens(int, const void *)') as (...args: unknown[]) => number;
-  const llistxattr = libc.func('long llistxattr(const void *, void *, size_t)') as (...args: unknown[]) => number;
-  const flistxattr = libc.func('long flistxattr(int, void *, size_t)') as (...args: unknown[]) => number;
-  const lgetxattr = libc.func('long lgetxattr(const void *, const void *, void *, size_t)') as (...args: unknown[]) => number;
-  const fgetxattr = libc.func('long fgetxattr(int, const void *, void *, size_t)') as (...args: unknown[]) => number;
-  const lsetxattr = libc.func('int lsetxattr(const void *, const void *, const void *, size_t, int)') as (
-    ...args: unknown[]
-  ) => number;
-  const fsetxattr = libc.func('int fsetxattr(int, const void *, const void *, size_t, int)') as (...args: unknown[]) => number;
-  const lremovexattr = libc.func('int lremovexattr(const void *, const void *)') as (...args: unknown[]) => number;
-  const mknod = libc.func('int mknod(const void *, unsigned int, uint64_t)') as (...args: unknown[]) => number;
-  const lseek = libc.func('int64_t lseek(int, int64_t, int)') as (...args: unknown[]) => number;
-  const syncfs = libc.func('int syncfs(int)');
+  let failure = 0;
+  // Garbage collection and the locks of this thread write to errno too, before it can be read here (seen: EAGAIN in place of lseek's ENXIO). What
+  // failed with one of theirs, which none of these calls gives, is called again.
+  const repeated = (call: (...args: unknown[]) => number): ((...args: unknown[]) => number) => {
+    const { EAGAIN, EINTR, ETIMEDOUT } = koffi.os.errno;
+    return (...args) => {
+      for (let tries = 0; ; tries++) {
+        const result = call(...args);
+        if (result >= 0) return result;
+        failure = koffi.errno();
+        if (tries === maxTries || (failure !== EAGAIN && failure !== EINTR && failure !== ETIMEDOUT)) return result;
+      }
+    };
+  };
+  const utimensat = repeated(libc.func('int utimensat(int, const void *, const void *, int)'));
+  const futimens = repeated(libc.func('int futimens(int, const void *)'));
+  const llistxattr = repeated(libc.func('long llistxattr(const void *, void *, size_t)'));
+  const flistxattr = repeated(libc.func('long flistxattr(int, void *, size_t)'));
+  const lgetxattr = repeated(libc.func('long lgetxattr(const void *, const void *, void *, size_t)'));
+  const fgetxattr = repeated(libc.func('long fgetxattr(int, const void *, void *, size_t)'));
+  const lsetxattr = repeated(libc.func('int lsetxattr(const void *, const void *, const void *, size_t, int)'));
+  const fsetxattr = repeated(libc.func('int fsetxattr(int, const void *, const void *, size_t, int)'));
+  const lremovexattr = repeated(libc.func('int lremovexattr(const void *, const void *)'));
+  const mknod = repeated(libc.func('int mknod(const void *, unsigned int, uint64_t)'));
+  const lseek = repeated(libc.func('int64_t lseek(int, int64_t, int)'));
+  const asyncSyncfs = libc.func('int syncfs(int)');
+  const syncfs = repeated(asyncSyncfs);
 
   const names = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
-  const errno = (): string => names.get(koffi.errno()) ?? `errno ${koffi.errno()}`;
+  const errno = (): string => names.get(failure) ?? `errno ${failure}`;
   const timespecs = Buffer.alloc(32);
   timespecs.writeBigInt64LE(utimeOmit, 8);
   const list = Buffer.alloc(maxXattrBytes);
@@ -124,7 +139,7 @@ function createNativePosix(koffi: typeof import('koffi')): Posix {
           cPath === undefined ? fgetxattr(place, cName, value, value.length) : lgetxattr(cPath, cName, value, value.length);
         if (size >= 0) found.push({ name, value: Buffer.from(value.subarray(0, size)) });
         // ENODATA: it was removed since it was listed.
-        else if (koffi.errno() !== koffi.os.errno['ENODATA'])
+        else if (failure !== koffi.os.errno['ENODATA'])
           throw errnoFault(errno(), `read the extended attribute ${name.toString()} of`, nameOf(place));
       }
       return found.sort((a, b) => Buffer.compare(a.name, b.name));
@@ -156,7 +171,7 @@ function createNativePosix(koffi: typeof import('koffi')): Posix {
     syncFilesystem(fd) {
       if (syncfs(fd) !== 0) throw errnoFault(errno(), 'make durable', nameOf(fd));
     },
-    startSync: (fd) => new Promise((resolve) => syncfs.async(fd, () => resolve())),
+    startSync: (fd) => new Promise((resolve) => asyncSyncfs.async(fd, () => resolve())),
   };
 }
 
