@@ -217,7 +217,7 @@ export async function openRepository(
     listSnapshots: () => snapshots.list(),
     check: (percent, transfer) =>
       use(transfer, async () => (await import('./check/check.ts')).checkRepository(parts, percent, transfer)),
-    repair: (transfer) => use(transfer, async () => (await import('./check/repair.ts')).repair({ ...parts, view }, transfer)),
+    repair: (transfer) => use(transfer, async () => (await import('./check/repair.ts')).repair({ ...parts, view, presence }, transfer)),
     sealDocument: (kind, name, plain) => sealObject(keys.writing, projectId, `document:${kind}`, name, plain),
     openDocument(kind, name, sealed) {
       const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
