@@ -40,6 +40,12 @@ export function createInlineCore(): InlineCore {
   };
   const sink: ChunkSink = {
     store,
+    storeRun: (plain, chunkBytes) =>
+      Buffer.concat(
+        Array.from({ length: Math.ceil(plain.length / chunkBytes) }, (_, n) =>
+          store(plain.subarray(n * chunkBytes, (n + 1) * chunkBytes)),
+        ),
+      ),
     storeSmall: store,
     storeMap: put,
     countReused: () => undefined,

@@ -7,9 +7,11 @@ import type { RepositoryCore } from '../../src/repository/core.ts';
 import { decodeIndex, encodeIndex } from '../../src/repository/index/format.ts';
 import { decodeDirectory, maxPackBytes, PackBuilder, parseFooter } from '../../src/repository/packs/format.ts';
 import { type OpenKeys, openBatch } from '../../src/repository/packs/open-batch.ts';
+import { compressBlock, decompressBlock } from '../../src/repository/seal/block-compression.ts';
 import { codecRaw, codecZstd, compress, decompress } from '../../src/repository/seal/compression.ts';
 import { openObject, type RootKey, sealObject } from '../../src/repository/seal/crypto.ts';
 import { openKeyedHash } from '../../src/repository/seal/keyed-hash.ts';
+import { openZstd } from '../../src/repository/seal/zstd.ts';
 import { decodeLeaf, emptySlots, encodeLeaf } from '../../src/repository/volume/map.ts';
 import type { WorkerContext } from '../../src/repository/workers/task.ts';
 import { createMemoryStore } from '../../src/storage/memory-store.ts';
@@ -48,6 +50,39 @@ describe('compression', () => {
     for (const wrong of [0, 1, 999_999, 1_000_001]) expect(decompress(codecZstd, payload, wrong)).toBeUndefined();
     expect(decompress(codecZstd, randomBytes(50), 100)).toBeUndefined();
     expect(decompress(7, payload, 1_000_000)).toBeUndefined();
+  });
+});
+
+describe('compression of blocks', () => {
+  const text = (bytes: number): Buffer => Buffer.from(randomBytes(bytes / 2).toString('hex'));
+
+  test('what the two ways write, either reads, at both levels and at every size', () => {
+    for (const level of ['fast', 'default'] as const) {
+      for (const bytes of [2, 1000, 256 * 1024, 1024 * 1024, 4 * 1024 * 1024]) {
+        const plain = text(bytes);
+        const byNode = compress(plain, level);
+        const { codec, payload } = compressBlock(plain, level);
+        expect(codec).toBe(byNode.codec);
+        expect(decompress(codec, payload, bytes)).toSatisfy(plain.equals.bind(plain));
+        expect(decompressBlock(byNode.codec, byNode.payload, bytes)).toSatisfy(plain.equals.bind(plain));
+      }
+    }
+  });
+
+  test('what does not gain is kept as it is; a frame that is longer, shorter or none gives nothing', () => {
+    const noise = randomBytes(10_000);
+    expect(compressBlock(noise, 'default')).toEqual({ codec: codecRaw, payload: noise });
+    const { payload } = compressBlock(Buffer.alloc(1_000_000), 'fast');
+    for (const wrong of [0, 1, 999_999, 1_000_001]) expect(decompressBlock(codecZstd, payload, wrong)).toBeUndefined();
+    expect(decompressBlock(codecZstd, payload.subarray(0, -1), 1_000_000)).toBeUndefined();
+    expect(decompressBlock(codecZstd, randomBytes(50), 100)).toBeUndefined();
+    expect(decompressBlock(7, payload, 1_000_000)).toBeUndefined();
+  });
+
+  test('the C library of this platform is used where it can be', () => {
+    const native = openZstd(3);
+    expect(native === undefined).toBe(process.platform !== 'linux');
+    expect(native?.compress(text(1000), 3, Buffer.alloc(100))).toBeUndefined();
   });
 });
 

@@ -16,6 +16,11 @@ export interface ChunkSink {
    */
   store(plain: Uint8Array, level: Level): ChunkId;
   /**
+   * Neighbours of `chunkBytes` each, the last one may be shorter; their ids, one after the other. Those of them that are new go into blocks of up to 1 MiB
+   * together, straight from where they lie: a larger block compresses better. Counted as logical bytes.
+   */
+  storeRun(plain: Uint8Array, chunkBytes: number, level: Level): Uint8Array;
+  /**
    * One small chunk, collected with others into a solid block of about 1 MiB that is compressed and sealed as one.
    * Neighbours in a block are those stored one after the other by one thread. Counted as logical bytes.
    */

@@ -1,6 +1,7 @@
 import { MiB } from '../../base/bytes.ts';
 import { freeBytes } from '../free-bytes.ts';
-import { type Compressed, codecRaw, decompress } from '../seal/compression.ts';
+import { decompressBlock } from '../seal/block-compression.ts';
+import { type Compressed, codecRaw } from '../seal/compression.ts';
 import { derivePackKey, open, type RootKey, randomId, seal, tagBytes } from '../seal/crypto.ts';
 import type { KeyedHash } from '../seal/keyed-hash.ts';
 import { maxChunkBytes } from './chunk-sink.ts';
@@ -97,11 +98,10 @@ export class PackBuilder {
     return this.#used >= packTargetBytes || (this.#chunks + this.#blocks.length) * 40 > directoryRoomBytes / 2;
   }
 
-  /** Seals one block and returns where it lies. Takes the payload's memory when it is compressed. */
+  /** Seals one block and returns where it lies. */
   add(compressed: Compressed, rawLength: number, chunks: readonly ChunkInBlock[]): BlockPlace {
     const first = chunks[0]?.id ?? new Uint8Array(8);
     const place = { ...this.#append(this.#blocks.length, first, compressed), rawLength };
-    if (compressed.codec !== codecRaw) freeBytes(compressed.payload);
     this.#blocks.push({ ...place, chunks });
     this.#chunks += chunks.length;
     return place;
@@ -153,7 +153,10 @@ export class PackOpener {
     this.#associated = blockAssociated(projectId, packId);
   }
 
-  /** The raw block; undefined when any byte of it is wrong. `sealed` is exactly the block, `offset` where it lies in the pack. */
+  /**
+   * The raw block; undefined when any byte of it is wrong. `sealed` is exactly the block, `offset` where it lies in the pack.
+   * It is good until this thread opens the next one.
+   */
   openBlock(sealed: Uint8Array, offset: number, rawLength: number): Uint8Array | undefined {
     if (sealed.length < blockOverheadBytes) return undefined;
     const codec = sealed[0] ?? codecRaw;
@@ -165,7 +168,7 @@ export class PackOpener {
       sealed.subarray(13, end),
       sealed.subarray(end),
     );
-    const raw = payload && decompress(codec, payload, rawLength);
+    const raw = payload && decompressBlock(codec, payload, rawLength);
     if (payload && raw !== payload) freeBytes(payload);
     return raw;
   }
@@ -173,7 +176,7 @@ export class PackOpener {
   /** The blocks of the pack, from the sealed directory and where it lies; undefined when any byte of it is wrong. */
   openDirectory(sealed: Uint8Array, offset: number): PackedBlock[] | undefined {
     const raw = this.openBlock(sealed, offset, sealed.length - blockOverheadBytes);
-    return raw && decodeDirectory(Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength), offset);
+    return raw && decodeDirectory(Buffer.from(raw), offset); // a copy: what is decoded points into it
   }
 }
 

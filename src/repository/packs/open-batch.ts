@@ -1,6 +1,7 @@
 import { Fault } from '../../base/faults.ts';
 import { freeBytes } from '../free-bytes.ts';
 import { packKey } from '../layout.ts';
+import { freeBlock } from '../seal/block-compression.ts';
 import type { RootKey } from '../seal/crypto.ts';
 import type { KeyedHash } from '../seal/keyed-hash.ts';
 import type { BlockBatch } from './chunk-source.ts';
@@ -65,7 +66,7 @@ export function openBatch(
           wants: [...wantsOf(chunk)],
         });
     }
-    freeBytes(raw);
+    freeBlock(raw);
   }
   freeBytes(batch.bytes);
 }

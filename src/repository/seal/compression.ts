@@ -10,9 +10,9 @@ export interface Compressed {
   readonly payload: Uint8Array;
 }
 
-const zstdLevels = { fast: 1, default: 3 } satisfies Record<Level, number>;
+export const zstdLevels = { fast: 1, default: 3 } satisfies Record<Level, number>;
 
-/** One try; what gains less than 3 % is kept raw, so that reading it back costs nothing. */
+/** One try; see `isWorthIt`. */
 export function compress(plain: Uint8Array, level: Level): Compressed {
   const payload = zstdCompressSync(plain, {
     // The output in one piece, and tables as small as the input allows.
@@ -20,9 +20,14 @@ export function compress(plain: Uint8Array, level: Level): Compressed {
     pledgedSrcSize: plain.length,
     params: { [constants.ZSTD_c_compressionLevel]: zstdLevels[level] },
   });
-  if (payload.length < plain.length * 0.97) return { codec: codecZstd, payload };
+  if (isWorthIt(payload.length, plain.length)) return { codec: codecZstd, payload };
   freeBytes(payload);
   return { codec: codecRaw, payload: plain };
+}
+
+/** What gains less than 3 % is kept raw, so that reading it back costs nothing. */
+export function isWorthIt(compressedBytes: number, plainBytes: number): boolean {
+  return compressedBytes < plainBytes * 0.97;
 }
 
 /** Undefined when the payload is no whole frame of exactly `rawLength` bytes; never allocates more than that. */

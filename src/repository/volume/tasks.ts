@@ -33,8 +33,11 @@ export interface SegmentOutput {
 
 let scratch: Buffer | undefined;
 
+/** What is read at once: it stays in the processor's cache until it is hashed and compressed. */
+const pieceBytes = MiB;
+
 function scratchBytes(length: number): Buffer {
-  scratch ??= Buffer.allocUnsafeSlow(segmentBytes);
+  scratch ??= Buffer.allocUnsafeSlow(pieceBytes);
   return scratch.subarray(0, length);
 }
 
@@ -44,16 +47,18 @@ export const readSegment: Task<SegmentInput, SegmentOutput> = {
     const ids = new Uint8Array(Math.ceil(length / slotBytes) * idBytes);
     context.transfer(ids.buffer);
     if ('bytes' in from) {
-      identifySlots(Buffer.from(from.bytes, 0, length), ids, purpose, context);
+      nameSlots(Buffer.from(from.bytes, 0, length), ids, purpose, context);
       context.transfer(from.bytes);
       return { ids, bytes: from.bytes };
     }
     let done = 0;
     for (const { at, end } of dataRuns(from.fd, from.offset, length)) {
       if ('store' in purpose) context.sink.countReused(at - done);
-      const bytes = scratchBytes(end - at);
-      readFully(from.fd, bytes, from.offset + at, from.name);
-      identifySlots(bytes, ids.subarray((at / slotBytes) * idBytes), purpose, context);
+      for (let piece = at; piece < end; piece += pieceBytes) {
+        const bytes = scratchBytes(Math.min(pieceBytes, end - piece));
+        readFully(from.fd, bytes, from.offset + piece, from.name);
+        nameSlots(bytes, ids.subarray((piece / slotBytes) * idBytes), purpose, context);
+      }
       done = end;
     }
     if ('store' in purpose) context.sink.countReused(length - done);
@@ -61,19 +66,25 @@ export const readSegment: Task<SegmentInput, SegmentOutput> = {
   },
 };
 
-function identifySlots(bytes: Buffer, ids: Uint8Array, purpose: Purpose, context: WorkerContext): void {
-  for (let at = 0, slot = 0; at < bytes.length; at += slotBytes, slot++) {
+/** Fills in the ids of all slots but those of zeros. */
+function nameSlots(bytes: Buffer, ids: Uint8Array, purpose: Purpose, context: WorkerContext): void {
+  for (let from = 0; from < bytes.length; ) {
     context.throwIfAborted();
-    const plain = bytes.subarray(at, at + slotBytes);
-    if (isZero(plain)) {
-      if ('store' in purpose) context.sink.countReused(plain.length);
-      continue;
-    }
-    ids.set(
-      'store' in purpose ? context.sink.store(plain, purpose.store) : context.identify(plain, purpose.identify),
-      slot * idBytes,
-    );
+    let end = from;
+    while (end < bytes.length && !isZero(bytes.subarray(end, end + slotBytes))) end += slotBytes;
+    const slot = (from / slotBytes) * idBytes;
+    if (end > from) ids.set(nameRun(bytes.subarray(from, end), purpose, context), slot);
+    if ('store' in purpose && end < bytes.length) context.sink.countReused(Math.min(slotBytes, bytes.length - end));
+    from = end + slotBytes;
   }
+}
+
+function nameRun(plain: Buffer, purpose: Purpose, context: WorkerContext): Uint8Array {
+  if ('store' in purpose) return context.sink.storeRun(plain, slotBytes, purpose.store);
+  const ids = new Uint8Array(Math.ceil(plain.length / slotBytes) * idBytes);
+  for (let at = 0, slot = 0; at < plain.length; at += slotBytes, slot += idBytes)
+    ids.set(context.identify(plain.subarray(at, at + slotBytes), purpose.identify), slot);
+  return ids;
 }
 
 /** Looks at the ends first: data is told from zeros without a comparison. */
@@ -170,11 +181,10 @@ export const clearSegment: Task<
   name: 'volume.clear_segment',
   run({ fd, name, offset, length }, context) {
     if (isHole(fd, offset, length)) return;
-    const bytes = scratchBytes(length);
-    readFully(fd, bytes, offset, name);
     for (let at = 0; at < length; at += slotBytes) {
       context.throwIfAborted();
-      const slot = bytes.subarray(at, at + slotBytes);
+      const slot = scratchBytes(Math.min(slotBytes, length - at));
+      readFully(fd, slot, offset + at, name);
       if (!isZero(slot)) writeFully(fd, zeros.subarray(0, slot.length), offset + at, name);
     }
   },

@@ -2,7 +2,7 @@ import { Fault, toFault } from '../../base/faults.ts';
 import type { ChunkTable, Claim } from '../index/chunk-table.ts';
 import { type ChunkId, type ChunkSink, type Level, maxChunkBytes, type SinkCounters } from '../packs/chunk-sink.ts';
 import { type ChunkInBlock, type FinishedPack, PackBuilder, solidBlockBytes } from '../packs/format.ts';
-import { compress } from '../seal/compression.ts';
+import { compressBlock } from '../seal/block-compression.ts';
 import type { RootKey } from '../seal/crypto.ts';
 import type { KeyedHash } from '../seal/keyed-hash.ts';
 
@@ -17,14 +17,18 @@ export interface WorkerSinkOptions {
   send(number: number, pack: FinishedPack): void;
 }
 
+const idBytes = 32;
+
 /** Bounds the directory of a pack of very many very small chunks. */
 const solidBlockChunks = 4096;
+
+type ClaimedChunk = ChunkInBlock & { readonly claim: Claim };
 
 interface OpenBlock {
   readonly bytes: Buffer;
   readonly used: number;
   readonly level: Level;
-  readonly chunks: (ChunkInBlock & { readonly claim: Claim })[];
+  readonly chunks: ClaimedChunk[];
 }
 
 interface OpenPack {
@@ -53,6 +57,37 @@ export class WorkerSink implements ChunkSink {
 
   store(plain: Uint8Array, level: Level): ChunkId {
     return this.#count(plain, this.#seal(plain, level));
+  }
+
+  storeRun(plain: Uint8Array, chunkBytes: number, level: Level): Uint8Array {
+    const ids = new Uint8Array(Math.ceil(plain.length / chunkBytes) * idBytes);
+    let chunks: ClaimedChunk[] = [];
+    let from = 0;
+    const sealChunks = (end: number): void => {
+      const open = chunks;
+      chunks = [];
+      if (open.length > 0) this.#sealChunks(plain.subarray(from, end), level, open);
+    };
+    try {
+      for (let at = 0; at < plain.length; at += chunkBytes) {
+        const chunk = plain.subarray(at, at + chunkBytes);
+        if (at + chunk.length - from > solidBlockBytes) sealChunks(at);
+        const id = this.identify(chunk);
+        const claim = this.#options.table.claim(id);
+        this.#count(chunk, { id, isNew: claim !== undefined });
+        ids.set(id, (at / chunkBytes) * idBytes);
+        if (claim === undefined) sealChunks(at);
+        else {
+          if (chunks.length === 0) from = at;
+          chunks.push({ id, offset: at - from, length: chunk.length, claim });
+        }
+      }
+      sealChunks(plain.length);
+    } catch (error) {
+      for (const { claim } of chunks) this.#options.table.release(claim);
+      throw error;
+    }
+    return ids;
   }
 
   storeSmall(plain: Uint8Array, level: Level): ChunkId {
@@ -96,24 +131,35 @@ export class WorkerSink implements ChunkSink {
     const id = this.identify(plain);
     const claim = this.#options.table.claim(id);
     if (claim === undefined) return { id, isNew: false };
+    this.#sealChunks(plain, level, [{ id, offset: 0, length: plain.length, claim }]);
+    return { id, isNew: true };
+  }
+
+  /** A block of its own, in the open pack. */
+  #sealChunks(plain: Uint8Array, level: Level, chunks: readonly ClaimedChunk[]): void {
     try {
-      const { builder, number } = this.#openPack();
-      const place = builder.add(compress(plain, level), plain.length, [{ id, offset: 0, length: plain.length }]);
-      this.#counters.sealedBytes += place.length;
+      this.#addBlock(plain, level, chunks);
+    } catch (error) {
+      for (const { claim } of chunks) this.#options.table.release(claim);
+      throw error;
+    }
+    if (this.#pack?.builder.isFull) this.#sendPack();
+  }
+
+  #addBlock(plain: Uint8Array, level: Level, chunks: readonly ClaimedChunk[]): void {
+    const { builder, number } = this.#openPack();
+    const place = builder.add(compressBlock(plain, level), plain.length, chunks);
+    this.#counters.sealedBytes += place.length;
+    for (const { claim, offset, length } of chunks) {
       this.#options.table.place(claim, {
         pack: number,
         blockOffset: place.offset,
         blockLength: place.length,
         rawLength: place.rawLength,
-        chunkOffset: 0,
-        chunkLength: plain.length,
+        chunkOffset: offset,
+        chunkLength: length,
       });
-    } catch (error) {
-      this.#options.table.release(claim);
-      throw error;
     }
-    if (this.#pack?.builder.isFull) this.#sendPack();
-    return { id, isNew: true };
   }
 
   /** Into the open solid block, which always goes into the pack that is open now. */
@@ -155,19 +201,7 @@ export class WorkerSink implements ChunkSink {
     const { bytes, used, level, chunks } = this.#block;
     if (chunks.length === 0) return;
     try {
-      const { builder, number } = this.#openPack();
-      const place = builder.add(compress(bytes.subarray(0, used), level), used, chunks);
-      this.#counters.sealedBytes += place.length;
-      for (const { claim, offset, length } of chunks) {
-        this.#options.table.place(claim, {
-          pack: number,
-          blockOffset: place.offset,
-          blockLength: place.length,
-          rawLength: used,
-          chunkOffset: offset,
-          chunkLength: length,
-        });
-      }
+      this.#addBlock(bytes.subarray(0, used), level, chunks);
     } catch (error) {
       for (const { claim } of chunks) this.#options.table.release(claim);
       throw this.#break(error);

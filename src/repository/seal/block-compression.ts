@@ -1,0 +1,61 @@
+import { freeBytes } from '../free-bytes.ts';
+import type { Level } from '../packs/chunk-sink.ts';
+import { type Compressed, codecRaw, codecZstd, compress, decompress, isWorthIt, zstdLevels } from './compression.ts';
+import { openZstd, type Zstd } from './zstd.ts';
+
+/**
+ * Compression of blocks, of which a thread does thousands a second: into memory of the thread, which the next call uses again. What is handed out
+ * is good until then.
+ */
+
+interface Memory {
+  bytes: Buffer;
+}
+
+let zstd: Zstd | 'absent' | undefined;
+const packed: Memory = { bytes: Buffer.alloc(0) };
+const unpacked: Memory = { bytes: Buffer.alloc(0) };
+
+/** One try; what gains less than 3 % is kept raw, so that reading it back costs nothing. */
+export function compressBlock(plain: Uint8Array, level: Level): Compressed {
+  const native = loadZstd();
+  if (native === undefined) {
+    const { codec, payload } = compress(plain, level);
+    return codec === codecRaw ? { codec, payload } : { codec, payload: keep(packed, payload) };
+  }
+  const target = take(packed, plain.length);
+  const length = native.compress(plain, zstdLevels[level], target);
+  if (length === undefined || !isWorthIt(length, plain.length)) return { codec: codecRaw, payload: plain };
+  return { codec: codecZstd, payload: target.subarray(0, length) };
+}
+
+/** Undefined when the payload is no whole frame of exactly `rawLength` bytes; the payload itself when it is raw. */
+export function decompressBlock(codec: number, payload: Uint8Array, rawLength: number): Uint8Array | undefined {
+  const native = loadZstd();
+  if (codec === codecRaw || native === undefined) return decompress(codec, payload, rawLength);
+  if (codec !== codecZstd) return undefined;
+  const target = take(unpacked, rawLength);
+  return native.decompress(payload, target) === rawLength ? target : undefined;
+}
+
+/** Gives the memory of a block that was opened back, unless it is the thread's own. */
+export function freeBlock(raw: Uint8Array): void {
+  if (raw.buffer !== unpacked.bytes.buffer) freeBytes(raw);
+}
+
+function loadZstd(): Zstd | undefined {
+  zstd ??= openZstd(Math.max(...Object.values(zstdLevels))) ?? 'absent';
+  return zstd === 'absent' ? undefined : zstd;
+}
+
+function take(memory: Memory, length: number): Buffer {
+  if (memory.bytes.length < length) memory.bytes = Buffer.allocUnsafeSlow(length);
+  return memory.bytes.subarray(0, length);
+}
+
+function keep(memory: Memory, bytes: Uint8Array): Buffer {
+  const kept = take(memory, bytes.length);
+  kept.set(bytes);
+  freeBytes(bytes);
+  return kept;
+}
