@@ -33,7 +33,7 @@ describe('karri', () => {
       expect(out).toMatch(new RegExp(`^  karri ${name}\\b.*\\n {6}\\w`, 'm'));
     }
     expect((await karri('--help')).out).toBe(out);
-    expect((await karri('start --help')).out).toMatch(/^karri start .*\n.*\n$/);
+    expect((await karri('start --help')).out).toMatch(/^karri start .*\n.*\n {2}Exit code 0: .*\n$/);
   });
 
   test.each(['', 'cook', 'config', 'config hide', 'provider'])(

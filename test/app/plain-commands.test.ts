@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -6,6 +6,12 @@ import { runCommand } from '../../src/app/cli/run.ts';
 import { type S3Server, startS3Server } from '../kit/s3-server.ts';
 
 const mebibyte = 1024 * 1024;
+
+function listFiles(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name);
+}
 
 describe('backup, snapshots, restore and check without a service', () => {
   let folder: string;
@@ -99,6 +105,42 @@ describe('backup, snapshots, restore and check without a service', () => {
     expect(readFileSync(at('from-bucket/below/a'))).toEqual(readFileSync(at('tree/below/a')));
   });
 
+  test('what is forgotten leaves the bank, a step with each run of gc, and can be had back before', async () => {
+    const own = ['--bank', at('collected'), '--key-file', at('key')];
+    const { snapshot } = JSON.parse((await karri('backup', at('image'), ...own, '--init', '--json')).out);
+    const packs = (): string[] => listFiles(at('collected/repositories/local/packs'));
+    const before = packs();
+    expect(await karri('forget', snapshot, ...own)).toMatchObject({ code: 0, out: `${snapshot} is forgotten.\n` });
+    expect(await karri('forget', snapshot, ...own)).toMatchObject({ code: 1, err: expect.stringContaining('is not in') });
+    expect((await karri('forget', snapshot, ...own, '--undo')).code).toBe(0);
+    expect(JSON.parse((await karri('snapshots', ...own, '--json')).out)).toHaveLength(1);
+    await karri('forget', snapshot, ...own);
+
+    const runs = ['gc', ...own, '--grace', '1'];
+    const plan = JSON.parse((await karri(...runs, '--json')).out);
+    expect(plan).toMatchObject({ generation: 1, keeps: { packs: 0 }, suspects: { packs: before.length }, done: null });
+    const shown = await karri(...runs);
+    expect(shown).toMatchObject({ code: 0, err: '' });
+    expect(shown.out).toMatch(/^needed +0 B in 0 packs\nnot needed, seen now +[\d.]+ KiB in 1 packs\n/);
+    expect(packs()).toEqual(before);
+    for (let run = 1; run <= 3; run += 1) {
+      expect((await karri(...runs, '--yes')).out).toContain(`Run ${run}: 0 B in 0 packs deleted.`);
+      expect(packs()).toEqual(before);
+    }
+    const last = JSON.parse((await karri(...runs, '--yes', '--json')).out);
+    expect(last).toMatchObject({ deletes: { packs: before.length }, done: { deleted_packs: before.length, is_done: true } });
+    expect(packs()).toEqual([]);
+  });
+
+  test('limits are those of the service, each project has a repository of its own', async () => {
+    const own = ['--bank', at('limited'), '--key-file', at('key'), '--project', 'one/two'];
+    const limits = ['--limit-up', '900MiB', '--limit-down', '900MiB'];
+    const { snapshot } = JSON.parse((await karri('backup', at('tree'), ...own, ...limits, '--init', '--json')).out);
+    expect((await karri('restore', snapshot, at('limited-back'), ...own, ...limits)).code).toBe(0);
+    expect(readdirSync(at('limited/repositories'))).toEqual(['one=2ftwo']);
+    expect(await karri('snapshots', '--bank', at('limited'), '--key-file', at('key'))).toMatchObject({ code: 1 });
+  });
+
   test.each([
     ['backup', 'what to back up'],
     ['backup test', 'which bank'],
@@ -108,6 +150,10 @@ describe('backup, snapshots, restore and check without a service', () => {
     ['backup test --bank b --key-file k --since s', 'go together'],
     ['restore only-one --bank b --key-file k', 'SNAPSHOT TARGET'],
     ['check --bank b --key-file k --percent many', 'from 0 to 100'],
+    ['check --bank b --key-file k --limit-up fast', '--limit-up (or KARRI_UPLOAD_LIMIT) is "fast"; it must be a number'],
+    ['snapshots --bank s3://bucket --endpoint ftp://e --key-file k', 'http://HOST'],
+    ['forget --bank b --key-file k', 'which snapshot'],
+    ['gc --bank b --key-file k --grace 0', 'from 1 to'],
   ])('`karri %s` is a wrong call', async (args, part) => {
     const { code, out, err } = await karri(...args.split(' '));
     expect({ code, out }).toEqual({ code: 2, out: '' });

@@ -10,6 +10,7 @@ import type { SnapshotRecord } from '../../repository/snapshots/record.ts';
 import { createBankStore } from '../../storage/bank-store.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { createPrefixedStore } from '../../storage/prefixed.ts';
+import type { Throttle } from '../../storage/throttled.ts';
 import { createTextLog } from '../text-log.ts';
 import { type Streams, UsageError } from './command.ts';
 
@@ -20,11 +21,14 @@ export const bankOptions = {
   endpoint: { type: 'string' },
   region: { type: 'string' },
   'credentials-file': { type: 'string' },
+  project: { type: 'string' },
+  'limit-up': { type: 'string' },
+  'limit-down': { type: 'string' },
   json: { type: 'boolean' },
 } as const;
 
 export const bankUsage =
-  '--bank DIR|s3://BUCKET[/PREFIX] --key-file FILE [--endpoint URL] [--region NAME] [--credentials-file FILE] [--json]';
+  '--bank DIR|s3://BUCKET[/PREFIX] --key-file FILE [--endpoint URL] [--region NAME] [--credentials-file FILE] [--project ID] [--limit-up RATE] [--limit-down RATE] [--json]';
 
 export interface BankValues {
   readonly bank?: string | undefined;
@@ -32,10 +36,15 @@ export interface BankValues {
   readonly endpoint?: string | undefined;
   readonly region?: string | undefined;
   readonly 'credentials-file'?: string | undefined;
+  /** Whose repository in the bank; `local` when not given. */
+  readonly project?: string | undefined;
+  /** Bytes a second, such as `20MiB`; when not given, the settings of the service count. */
+  readonly 'limit-up'?: string | undefined;
+  readonly 'limit-down'?: string | undefined;
 }
 
-/** Everything the plain commands write belongs to this project. */
-const projectId = 'local';
+/** What the plain commands write belongs to this project. */
+const localProject = 'local';
 
 export interface LocalRepository {
   readonly repository: Repository;
@@ -45,7 +54,7 @@ export interface LocalRepository {
 }
 
 /**
- * Hands the repository of project `local` in the bank to `work` and closes everything behind it. `init`: the key and the repository
+ * Hands the repository of the project in the bank to `work` and closes everything behind it. `init`: the key and the repository
  * are made where they are missing. Loads no more than this takes: neither the plugins' schemas nor what checks them.
  * @throws UsageError; the faults of bank, key and repository
  */
@@ -55,40 +64,77 @@ export async function withLocalRepository<Result>(
   { init }: { readonly init: boolean },
   work: (local: LocalRepository) => Promise<Result>,
 ): Promise<Result> {
-  if (values.bank === undefined) throw new UsageError('Say which bank: --bank DIR or --bank s3://BUCKET.');
-  if (values['key-file'] === undefined) throw new UsageError('Say where the key is: --key-file FILE.');
-  const openBank = describeBank(values.bank, values, init);
-  const keyFile = resolve(values['key-file']);
-  const providerKey = init && !existsSync(keyFile) ? createKeyFile(keyFile) : readKeyFile(keyFile);
-  const log = createTextLog('warn', streams.err);
-  const interrupt = listenForInterrupt();
-  // Side by side: an SDK takes as long to load as the repository's code.
-  const [raw, { openRepository }, { insideOf }] = await Promise.all([
-    openBank({ log, environment: streams.environment }),
-    import('../../repository/repository.ts'),
-    import('../../repository/inside.ts'),
-  ]);
-  const bank = createBankStore(raw, { log });
-  try {
+  return withLocalStore(values, streams, { init }, async ({ signal, ...local }) => {
+    const [{ openRepository }, { insideOf }] = await Promise.all([
+      import('../../repository/repository.ts'),
+      import('../../repository/inside.ts'),
+    ]);
     const repository = await openRepository({
-      store: createPrefixedStore(bank, `repositories/${projectId}/`),
-      projectId,
-      providerKey,
+      ...local,
       create: init,
-      log,
       threads: availableParallelism(),
       scratchFolder: join(tmpdir(), 'karri-scratch'),
     });
     try {
       const { core } = insideOf(repository);
-      return await work({ repository, getSnapshot: (id) => core.getSnapshot(id, interrupt.signal), signal: interrupt.signal });
+      return await work({ repository, getSnapshot: (id) => core.getSnapshot(id, signal), signal });
     } finally {
       await repository.close();
     }
+  });
+}
+
+export interface LocalStore {
+  /** Its keys begin where the repository's do. */
+  readonly store: ObjectStore;
+  readonly projectId: string;
+  readonly providerKey: Buffer;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** As `withLocalRepository`, but does not open it. */
+export async function withLocalStore<Result>(
+  values: BankValues,
+  streams: Streams,
+  { init }: { readonly init: boolean },
+  work: (local: LocalStore) => Promise<Result>,
+): Promise<Result> {
+  if (values.bank === undefined) throw new UsageError('Say which bank: --bank DIR or --bank s3://BUCKET.');
+  if (values['key-file'] === undefined) throw new UsageError('Say where the key is: --key-file FILE.');
+  const openBank = describeBank(values.bank, values, init);
+  const throttle = await findThrottle(values, streams.environment);
+  const keyFile = resolve(values['key-file']);
+  const providerKey = init && !existsSync(keyFile) ? createKeyFile(keyFile) : readKeyFile(keyFile);
+  const log = createTextLog('warn', streams.err);
+  const interrupt = listenForInterrupt();
+  try {
+    // Side by side: while the bank answers, the repository's code is loaded.
+    const [raw] = await Promise.all([
+      openBank({ log, environment: streams.environment }),
+      import('../../repository/repository.ts'),
+    ]);
+    const bank = createBankStore(raw, { log, throttle });
+    try {
+      const projectId = values.project ?? localProject;
+      // The layout of a service's bank; what it loads is not needed for the one project whose name is its folder.
+      const folder =
+        projectId === localProject ? projectId : (await import('../../protection/bank-layout.ts')).keyPart(projectId);
+      const store = createPrefixedStore(bank, `repositories/${folder}/`);
+      return await work({ store, projectId, providerKey, log, signal: interrupt.signal });
+    } finally {
+      await bank.close();
+    }
   } finally {
-    await bank.close();
     interrupt.stop();
   }
+}
+
+async function findThrottle(values: BankValues, environment: Environment): Promise<Throttle | undefined> {
+  const up = values['limit-up'] ?? environment['KARRI_UPLOAD_LIMIT'];
+  const down = values['limit-down'] ?? environment['KARRI_DOWNLOAD_LIMIT'];
+  if (up === undefined && down === undefined) return undefined;
+  return (await import('./limits.ts')).readThrottle(up, down);
 }
 
 type OpenBank = (from: { readonly log: Log; readonly environment: Environment }) => Promise<ObjectStore>;

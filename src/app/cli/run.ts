@@ -12,6 +12,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   snapshots: async () => (await import('./snapshots.ts')).snapshots,
   restore: async () => (await import('./restore.ts')).restore,
   check: async () => (await import('./check.ts')).check,
+  forget: async () => (await import('./forget.ts')).forget,
+  gc: async () => (await import('./gc.ts')).gc,
   'token create': async () => (await import('./token-create.ts')).tokenCreate,
   'token list': async () => (await import('./token-list.ts')).tokenList,
   'token revoke': async () => (await import('./token-revoke.ts')).tokenRevoke,
@@ -20,7 +22,10 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   openapi: async () => (await import('./openapi.ts')).openapi,
 };
 
-/** Carries the command line out and returns the exit code: 0 done, 1 failed, 2 not understood. */
+const exitCodes =
+  'Exit code 0: done. 1: failed, or what was looked at is not as it should be. 2: the command line was not understood.';
+
+/** Carries the command line out and returns the exit code. */
 export async function runCommand(args: readonly string[], streams: Streams): Promise<number> {
   if (args.length === 0 || ['help', '--help', '-h'].includes(args[0] ?? '')) {
     (args.length === 0 ? streams.err : streams.out).write(await help());
@@ -34,7 +39,7 @@ export async function runCommand(args: readonly string[], streams: Streams): Pro
   }
   const rest = args.slice(name.split(' ').length);
   if (rest.some((arg) => arg === '--help' || arg === '-h')) {
-    streams.out.write(`karri ${command.usage}\n  ${command.summary}\n`);
+    streams.out.write(`karri ${command.usage}\n  ${command.summary}\n  ${exitCodes}\n`);
     return 0;
   }
   try {
@@ -56,5 +61,5 @@ export async function runCommand(args: readonly string[], streams: Streams): Pro
 async function help(): Promise<string> {
   const loaded = await Promise.all(Object.values(commands).map((load) => load()));
   const lines = loaded.map(({ usage, summary }) => `  karri ${usage}\n      ${summary}\n`);
-  return `Karri protects volumes into a bank and restores them, here or on another cloud.\n\n${lines.join('')}  karri help\n      print this\n`;
+  return `Karri protects volumes into a bank and restores them, here or on another cloud.\n\n${lines.join('')}  karri help\n      print this\n\n${exitCodes}\n`;
 }
