@@ -139,6 +139,7 @@ async function tryChanges(
 
 async function tryTree({ repository, folder, chance }: Workshop, changes: readonly (readonly TreeStep[])[]): Promise<void> {
   const [source, target] = [join(folder, 'source'), join(folder, 'target')];
+  for (const path of [source, target]) rmSync(path, { recursive: true, force: true }); // of a run that failed and is made shorter
   mkdirSync(source);
   for (const steps of changes) {
     for (const step of steps) takeTreeStep(source, step, chance);
@@ -148,7 +149,6 @@ async function tryTree({ repository, folder, chance }: Workshop, changes: readon
     assert.deepEqual(compareTrees(source, target), []);
     rmSync(target, { recursive: true });
   }
-  rmSync(source, { recursive: true });
 }
 
 function makeVolume(path: string, pieces: readonly Piece[], chance: Seeded): string {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { KiB } from '../../src/base/bytes.ts';
 import { isFault } from '../../src/base/faults.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -16,6 +17,9 @@ import { describeTree, differences } from '../kit/tree-compare.ts';
 
 /** What a snapshot has to give when it is restored: the bytes of a volume, or what the file system told of a tree. */
 export type Promised = { readonly bytes: Buffer } | { readonly lines: readonly string[] };
+
+// As `karri` itself does: V8 would collect all garbage for every few repositories that are opened.
+setFlagsFromString('--external-memory-accounted-in-global-limit');
 
 /** In memory where the machine has such a folder: what is tried here is the order of requests, and disks would take most of the time. */
 export const memoryFolder = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
@@ -121,8 +125,9 @@ export class Scene {
   /**
    * Restores everything that was promised, as a process that knows nothing would, and has everything checked. Objects never change, so a bank with the same
    * objects need not be looked at twice.
+   * @param isRotating some key slots are those of the other key still, and named
    */
-  async look(): Promise<void> {
+  async look({ isRotating = false } = {}): Promise<void> {
     const state = `${await this.#describe()} ${[...this.promised.keys()].join()}`;
     if (this.#seen.has(state)) return;
     const scratch = this.createFolder();
@@ -133,7 +138,8 @@ export class Scene {
         assert(listed.has(id), `snapshot ${id} is not listed`);
         await restoreAndCompare(repository, id, promise, join(scratch, id));
       }
-      assert.deepEqual((await repository.check(100, {})).damages, []);
+      const { damages } = await repository.check(100, {});
+      assert.deepEqual(isRotating ? damages.filter(({ kind }) => kind !== 'key') : damages, []);
     } finally {
       await repository.close();
       rmSync(scratch, { recursive: true });

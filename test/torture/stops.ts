@@ -96,7 +96,7 @@ async function stopAt(scene: Scene, name: string, operation: Operation, stop: St
   await carryOut(operation, scene, scratch, others, stop).catch((error: unknown) => {
     if (!stop.isOver || !isFault(error, 'storage.unreachable')) throw error;
   });
-  await scene.look();
+  await scene.look({ isRotating: name === 'rotate the key' });
   await carryOut(operation, scene, samePlace ? scratch : scene.createFolder(), others, new Stop());
   await scene.look();
   await scene.expectNoOrphans();

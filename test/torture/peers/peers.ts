@@ -1,0 +1,232 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '../../../src/base/clock.ts';
+import { createSeeded, type Seeded } from '../../kit/seeded.ts';
+import { upTo } from '../scene.ts';
+import { isInstalled, type Tool } from './tools.ts';
+import { Workplace } from './workplace.ts';
+
+/** What one tool came to in one experiment: how often each thing was so, of how many. */
+export interface PeerRow {
+  readonly experiment: string;
+  readonly tool: Tool['name'];
+  readonly what: string;
+  readonly counts: Record<string, number>;
+}
+
+type Count = (what: string, outcome: string) => void;
+
+type PeerExperiment = (workplace: Workplace, count: Count, chance: Seeded, runs: number) => Promise<void>;
+
+/** A kill that nobody can catch, at a moment by chance; then the same again as if nothing had been. */
+const kills: PeerExperiment = async (workplace, count, chance, runs) => {
+  const { tool, promised, source } = workplace;
+  const [oldest = '', ...others] = promised.keys();
+  const operations = { backup: [tool.backup(source, 'killed')], collect: tool.collect(oldest), check: [tool.check] };
+  for (const [name, commands] of Object.entries(operations)) {
+    const rehearsal = workplace.clone();
+    const began = systemClock.monotonic();
+    for (const command of own(rehearsal, name, oldest, commands)) await rehearsal.run(command);
+    const lastsMs = systemClock.monotonic() - began;
+    rehearsal.remove();
+    for (let n = 0; n < runs; n++) {
+      const place = workplace.clone();
+      let leftMs = Math.max(1, chance.fraction() * lastsMs);
+      let wasKilled = false;
+      for (const command of own(place, name, oldest, commands)) {
+        const start = systemClock.monotonic();
+        if (!wasKilled) wasKilled = (await place.run(command, Math.max(1, Math.round(leftMs)))).code === undefined;
+        leftMs -= systemClock.monotonic() - start;
+      }
+      if (wasKilled) {
+        const { restored } = await place.backUpAgain('after');
+        count(`killed ${name}: next backup`, restored);
+        const last = others.at(-1) ?? '';
+        count(`killed ${name}: earlier snapshot`, await place.restore(last, promised.get(last) ?? Buffer.alloc(0)));
+        count(`killed ${name}: check`, (await place.run(place.tool.check)).code === 0 ? 'clean' : 'complains');
+        const collected = await Promise.all([runAll(place, place.tool.collect(others[0] ?? ''))]);
+        count(`killed ${name}: next collection`, collected[0] ? 'runs' : 'refuses');
+      }
+      place.remove();
+    }
+  }
+};
+
+/** The operation's commands for a clone, which lies elsewhere. */
+function own(place: Workplace, name: string, oldest: string, commands: readonly { program: string; args: readonly string[] }[]) {
+  if (name === 'backup') return [place.tool.backup(place.source, 'killed')];
+  if (name === 'collect') return place.tool.collect(oldest);
+  return commands.length > 0 ? [place.tool.check] : [];
+}
+
+async function runAll(place: Workplace, commands: readonly { program: string; args: readonly string[] }[]): Promise<boolean> {
+  for (const command of commands) if ((await place.run(command)).code !== 0) return false;
+  return true;
+}
+
+const mutations: Readonly<Record<string, (bytes: Buffer, chance: Seeded) => Buffer | undefined>> = {
+  'bit flip': (bytes, chance) => {
+    const at = upTo(chance, bytes.length);
+    bytes[at] = (bytes[at] ?? 0) ^ (1 << upTo(chance, 8));
+    return bytes;
+  },
+  truncate: (bytes, chance) => bytes.subarray(0, upTo(chance, bytes.length)),
+  zero: (bytes) => Buffer.alloc(bytes.length),
+  empty: () => Buffer.alloc(0),
+  delete: () => undefined,
+};
+
+/** Each kind of file × 8 ways of damage. */
+const damages: PeerExperiment = async (workplace, count, chance) => {
+  const foreign = await Workplace.make(workplace.tool.name, 1 + upTo(chance, 1_000_000));
+  const older = readAll(workplace.clone());
+  for (const kind of Object.keys(workplace.tool.files())) {
+    for (const mutation of [...Object.keys(mutations), 'swap', 'roll back', 'replay']) {
+      const place = workplace.clone();
+      const file = damageOne(place, kind, mutation, { foreign, older, chance });
+      if (file !== undefined) await judgeDamage(place, kind, file, count);
+      place.remove();
+    }
+  }
+  foreign.remove();
+};
+
+interface Others {
+  readonly foreign: Workplace;
+  readonly older: ReadonlyMap<string, Buffer>;
+  readonly chance: Seeded;
+}
+
+/** The file that was damaged; undefined where there is nothing of that sort to do. */
+function damageOne(place: Workplace, kind: string, mutation: string, { foreign, chance }: Others): string | undefined {
+  const files = place.tool.files()[kind] ?? [];
+  const file = files[upTo(chance, files.length)] ?? '';
+  const path = join(place.tool.repository, file);
+  const edit = mutations[mutation];
+  if (edit) {
+    replace(path, edit(readFileSync(path), chance));
+    return file;
+  }
+  if (mutation === 'swap') {
+    const other = files.find((one) => one !== file);
+    if (other === undefined) return undefined;
+    const otherPath = join(place.tool.repository, other);
+    renameSync(path, `${path}.swap`);
+    renameSync(otherPath, path);
+    renameSync(`${path}.swap`, otherPath);
+    return file;
+  }
+  if (mutation === 'roll back') {
+    // The oldest of its kind in the place of this one.
+    if (files.length < 2) return undefined;
+    replace(path, readFileSync(join(place.tool.repository, files[0] === file ? (files[1] ?? '') : (files[0] ?? ''))));
+    return file;
+  }
+  const theirs = (foreign.tool.files()[kind] ?? [])[0];
+  if (theirs === undefined) return undefined;
+  replace(path, readFileSync(join(foreign.tool.repository, theirs)));
+  return file;
+}
+
+async function judgeDamage(place: Workplace, kind: string, file: string, count: Count): Promise<void> {
+  const outcomes: string[] = [];
+  for (const [id, bytes] of place.promised) outcomes.push(await place.restore(id, bytes));
+  for (const outcome of outcomes) count(`${kind}: restore`, outcome);
+  const { code, output } = await place.run(place.tool.check);
+  const verdict = code === 0 ? 'silent' : place.tool.names(output, file) ? 'named' : 'noticed';
+  count(`${kind}: check`, verdict);
+  if (outcomes.some((outcome) => outcome !== 'equal')) count(`${kind}: check of what does not restore`, verdict);
+  count(`${kind}: next backup`, (await place.backUpAgain('after')).restored);
+}
+
+/** A disk without room, without inodes, or read-only; and then with room again. */
+const fullDisks: PeerExperiment = async (workplace, count, chance, runs) => {
+  for (let n = 0; n < runs; n++) {
+    for (const obstacle of ['full', 'no inodes', 'read-only'] as const) {
+      const place = workplace.clone();
+      const used = readAll(place);
+      const bytes = [...used.values()].reduce((sum, one) => sum + Math.ceil(one.length / 4096) * 4096, 0);
+      const mount = (options: string): void =>
+        void execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'karri-torture', place.tool.repository]);
+      const room = obstacle === 'full' ? 1_000_000 + upTo(chance, 10_000_000) : 64 << 20;
+      rmSync(place.tool.repository, { recursive: true });
+      execFileSync('mkdir', [place.tool.repository]);
+      mount(`size=${bytes + room}${obstacle === 'no inodes' ? `,nr_inodes=${countInodes(used) + 1 + upTo(chance, 4)}` : ''}`);
+      try {
+        execFileSync('cp', ['-a', `${workplace.tool.repository}/.`, place.tool.repository]);
+        if (obstacle === 'read-only') execFileSync('mount', ['-o', 'remount,ro', place.tool.repository]);
+        const failed = await place.run(place.tool.backup(place.source, 'without-room'));
+        count(`${obstacle}: backup`, failed.code === 0 ? 'fits' : failed.code === undefined ? 'hangs' : 'fails');
+        const [last = '', expected = Buffer.alloc(0)] = [...place.promised].at(-1) ?? [];
+        count(`${obstacle}: earlier snapshot, meanwhile`, await place.restore(last, expected));
+        execFileSync('mount', ['-o', 'remount,rw,size=256m,nr_inodes=100000', place.tool.repository]);
+        count(`${obstacle}: backup with room again`, (await place.backUpAgain('after')).restored);
+        count(`${obstacle}: earlier snapshot, afterwards`, await place.restore(last, expected));
+        count(`${obstacle}: check`, (await place.run(place.tool.check)).code === 0 ? 'clean' : 'complains');
+      } finally {
+        execFileSync('umount', [place.tool.repository]);
+        place.remove();
+      }
+    }
+  }
+};
+
+function countInodes(files: ReadonlyMap<string, Buffer>): number {
+  const folders = [...files.keys()].flatMap((file) => file.split('/').map((_, n, parts) => parts.slice(0, n).join('/')));
+  return files.size + new Set(folders).size + 1;
+}
+
+function readAll({ tool }: Workplace): Map<string, Buffer> {
+  return new Map(
+    Object.values(tool.files())
+      .flat()
+      .map((file) => [file, readFileSync(join(tool.repository, file))]),
+  );
+}
+
+function replace(path: string, bytes: Buffer | undefined): void {
+  rmSync(path);
+  if (bytes) writeFileSync(path, bytes);
+}
+
+const experiments: Readonly<Record<string, PeerExperiment>> = { R3: kills, R4: damages, R10: fullDisks };
+
+export const peerExperiments = Object.keys(experiments);
+
+/** Karri's plain commands, restic and borg through the same; a line for everything that was looked at. */
+export async function comparePeers(
+  ids: readonly string[],
+  seed: number,
+  runs: number,
+  say: (line: string) => void,
+): Promise<PeerRow[]> {
+  const rows: PeerRow[] = [];
+  for (const name of ['karri', 'restic', 'borg'] as const) {
+    if (!isInstalled(name)) {
+      say(`${name} is skipped: it is not installed.`);
+      continue;
+    }
+    for (const id of ids) {
+      if (id === 'R10' && process.getuid?.() !== 0) {
+        say(`R10 of ${name} is skipped: only root may mount a small file system.`);
+        continue;
+      }
+      const workplace = await Workplace.make(name, seed);
+      const found = new Map<string, Record<string, number>>();
+      try {
+        const count: Count = (what, outcome) => {
+          const counts = found.get(what) ?? {};
+          found.set(what, counts);
+          counts[outcome] = (counts[outcome] ?? 0) + 1;
+        };
+        await experiments[id]?.(workplace, count, createSeeded(`peers ${id}`, seed), runs);
+      } finally {
+        workplace.remove();
+      }
+      for (const [what, counts] of found) rows.push({ experiment: id, tool: name, what, counts });
+      for (const [what, counts] of found) say(`${id} ${name}: ${what}: ${JSON.stringify(counts)}`);
+    }
+  }
+  return rows;
+}
