@@ -5,6 +5,7 @@ import { createLimit } from '../../base/limit.ts';
 import type { Log } from '../../base/log.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { abortable } from '../abortable.ts';
+import { freeBytes } from '../free-bytes.ts';
 import { findId, indexesPrefix, indexKey } from '../layout.ts';
 import { maxObjectBytes, openObject, randomId, sealObject } from '../seal/crypto.ts';
 import type { KeyRing } from '../seal/keys.ts';
@@ -211,7 +212,8 @@ export class ChunkIndex {
     const there = found.flatMap(({ id, bytes }) => (bytes ? [{ id, bytes }] : []));
     const { run, damaged } = there.length > 0 ? await runs.make(there, loaded.packs, signal) : { run: undefined, damaged: [] };
     if (run) this.#adopt(run, run.objects);
-    for (const { id } of there) {
+    for (const { id, bytes } of there) {
+      freeBytes(bytes);
       const key = indexKey(id);
       if (!damaged.includes(id)) this.damaged.delete(key);
       else {

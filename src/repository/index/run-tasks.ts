@@ -33,19 +33,19 @@ export const makeRun: Task<MakeRunInput, { readonly made: boolean; readonly dama
         return place;
       });
       opened.push({ id, sizeBytes: bytes.length, packs: named });
-      pieces.push(withPacks(index.recordBytes, named));
+      setPacks(index.recordBytes, named);
+      pieces.push(index.recordBytes);
     }
     if (opened.length === 0) return { made: false, damaged };
-    writeRun({ path, key, objects: opened, packs: Buffer.concat(packs) }, joinRecords(pieces));
+    const list = Buffer.concat(packs); // before what it is a part of is used up
+    writeRun({ path, key, objects: opened, packs: list }, joinRecords(pieces));
     return { made: true, damaged };
   },
 };
 
-/** The records with `pack` as the place in the run's list instead of the object's. */
-function withPacks(records: Buffer, places: Uint32Array): Buffer {
-  const bytes = Buffer.from(records);
-  for (let at = 32; at < bytes.length; at += runRecordBytes) bytes.writeUInt32LE(places[bytes.readUInt32LE(at)] ?? 0, at);
-  return bytes;
+/** Makes `pack` in the records the place in the run's list instead of the object's. */
+function setPacks(records: Buffer, places: Uint32Array): void {
+  for (let at = 32; at < records.length; at += runRecordBytes) records.writeUInt32LE(places[records.readUInt32LE(at)] ?? 0, at);
 }
 
 export interface MergeInput {

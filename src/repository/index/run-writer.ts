@@ -2,6 +2,7 @@ import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { Fault } from '../../base/faults.ts';
 import { fileFault } from '../file-faults.ts';
+import { freeBytes } from '../free-bytes.ts';
 import {
   bucketBits,
   bucketOf,
@@ -37,7 +38,7 @@ class RunWriter {
     this.#buckets = new Uint32Array(2 * 2 ** this.#bits + 1);
   }
 
-  /** Sorted records, all of them behind those before, and whole buckets. */
+  /** Sorted records, all of them behind those before, and whole buckets. Uses the bytes up. */
   add(bytes: Buffer): void {
     const words = wordsOf(bytes);
     const counts = 2 ** this.#bits + 1;
@@ -54,12 +55,15 @@ class RunWriter {
     }
     this.#records += count;
     this.#write(bytes);
+    freeBytes(bytes);
   }
 
   /** Not made durable: what a power cut leaves of it is told by the checksums. */
   finish(key: Buffer, objects: readonly RunObject[], packs: Buffer): void {
     while (this.#bucket < 2 ** this.#bits) this.#buckets[++this.#bucket] = this.#records;
-    this.#write(encodeTail(key, { objects, packs, bits: this.#bits, buckets: this.#buckets, recordCount: this.#records }));
+    const tail = encodeTail(key, { objects, packs, bits: this.#bits, buckets: this.#buckets, recordCount: this.#records });
+    this.#write(tail);
+    freeBytes(tail);
     closeSync(this.#fd);
   }
 
@@ -130,13 +134,14 @@ export function mergeRuns(
   }
 }
 
-/** In a buffer of their own, so that they can be seen as words. */
+/** In a buffer of their own, so that they can be seen as words. Uses the pieces up. */
 export function joinRecords(pieces: readonly Uint8Array[]): Buffer {
   const joined = Buffer.allocUnsafeSlow(pieces.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const piece of pieces) {
     joined.set(piece, at);
     at += piece.length;
+    freeBytes(piece);
   }
   return joined;
 }
@@ -166,7 +171,7 @@ function readPart(source: MergeSource, part: number, partBits: number): Buffer |
 }
 
 /**
- * Ascending by id, each place of a chunk once. Sorted by 32 bits of the id that are not alike in a part, each with its position in one
+ * Ascending by id, each place of a chunk once; uses the bytes up. Sorted by 32 bits of the id that are not alike in a part, each with its position in one
  * float: a native sort without a comparison in JavaScript, ten million in two seconds.
  */
 function sortRecords(bytes: Buffer): Buffer {
@@ -190,6 +195,7 @@ function sortRecords(bytes: Buffer): Buffer {
     for (let n = 0; n < runRecordWords; n++) out[at + n] = words[from + n] ?? 0;
     end += runRecordWords;
   }
+  freeBytes(bytes);
   return sorted.subarray(0, end * 4);
 }
 
