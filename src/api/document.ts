@@ -9,6 +9,7 @@ const tags = [
   { name: 'plans', description: 'Which resources go into which provider.' },
   { name: 'checkpoints', description: 'What a protect left in the bank.' },
   { name: 'contents', description: 'Files and bytes of a checkpoint, without a restore.' },
+  { name: 'garbage_collections', description: 'What nothing needs any more, taken out of the banks; for administrators.' },
   { name: 'copies', description: 'Checkpoints put into another provider as well.' },
   { name: 'restores', description: 'Checkpoints brought back, here or on another cloud.' },
   { name: 'verifications', description: 'Checkpoints read back from the bank and compared.' },

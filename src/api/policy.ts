@@ -64,6 +64,9 @@ const routeRules = {
   'quota_class:update': 'rule:admin_api',
   'service:get_all': 'rule:admin_api',
   'service:update': 'rule:admin_api',
+  // Our own: what belongs to no project.
+  'provider:gc_create': 'rule:admin_api',
+  'provider:gc_get': 'rule:admin_api',
 };
 
 export type PolicyRule = keyof typeof routeRules;

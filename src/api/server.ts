@@ -13,6 +13,7 @@ import type { RateLimit } from './rate-limit.ts';
 import { addCheckpointRoutes } from './routes/checkpoints.ts';
 import { addContentsRoutes } from './routes/contents.ts';
 import { addCopyRoutes } from './routes/copies.ts';
+import { addGarbageCollectionRoutes } from './routes/garbage-collections.ts';
 import { addOperationLogRoutes } from './routes/operation-logs.ts';
 import { addPlanRoutes } from './routes/plans.ts';
 import { addProtectableRoutes } from './routes/protectables.ts';
@@ -87,6 +88,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   addCheckpointRoutes(app, protection, maxLimit);
   addContentsRoutes(app, protection, createStreams(app, log), maxLimit);
   addCopyRoutes(app, protection);
+  addGarbageCollectionRoutes(app, protection, maxLimit);
   addRestoreRoutes(app, protection, maxLimit);
   addVerificationRoutes(app, protection, maxLimit);
   addOperationLogRoutes(app, protection, maxLimit);

@@ -12,6 +12,7 @@ import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import { type ProviderConfig, readProviders } from '../config/providers.ts';
 import { createCheckpointStore } from '../db/checkpoint-store.ts';
+import { createGarbageCollectionStore } from '../db/garbage-collection-store.ts';
 import { createOperationLogStore } from '../db/operation-log-store.ts';
 import { createOperationStore } from '../db/operation-store.ts';
 import { createPlanStore } from '../db/plan-store.ts';
@@ -84,6 +85,7 @@ export async function buildHouse({ config, knex, databaseUrl, clock, log }: Buil
   const deps: ProtectionDeps = {
     knex,
     plans: createPlanStore(knex),
+    garbageCollections: createGarbageCollectionStore(knex),
     restores: createRestoreStore(knex),
     verifications: createVerificationStore(knex),
     logs: createOperationLogStore(knex),

@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox';
 import { microsecondTime } from '../base/clock.ts';
 import { nullableText, uuid } from './schema.ts';
 
-const operationTypes = ['protect', 'restore', 'verify', 'copy', 'delete'] as const;
+const operationTypes = ['protect', 'restore', 'verify', 'copy', 'delete', 'undelete'] as const;
 export type OperationType = (typeof operationTypes)[number];
 
 export interface OperationLog {

@@ -17,7 +17,7 @@ export interface Mover {
   forget(snapshot: string): Promise<void>;
   /**
    * Takes `forget` back. One that was never forgotten is left as it is.
-   * @throws {Fault} conflict when garbage collection has taken what it needs, not-found when it knows it no more
+   * @throws {Fault} conflict when garbage collection has taken what it needs
    */
   undelete(snapshot: string): Promise<void>;
 }

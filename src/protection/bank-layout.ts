@@ -1,5 +1,6 @@
 import { Fault } from '../base/faults.ts';
 import { type CheckpointStatus, type CheckpointWord, checkpointStatuses, compareWords } from '../model/checkpoint.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
 
 /**
  * What a bank holds, as keys:
@@ -19,6 +20,24 @@ export interface CheckpointKey extends CheckpointWord {
   readonly createdAt: number;
   readonly key: string;
 }
+
+/** The projects that have a repository in the bank; one request each. */
+export async function listRepositories(bank: ObjectStore): Promise<string[]> {
+  const projects: string[] = [];
+  for (let startAfter: string | undefined; ; ) {
+    let part: string | undefined;
+    for await (const { key } of bank.list(repositoriesPrefix, startAfter === undefined ? {} : { startAfter })) {
+      part = key.split('/')[1];
+      break;
+    }
+    if (part === undefined) return projects;
+    projects.push(fromKeyPart(part));
+    // What comes right behind every key that begins with `<part>/`.
+    startAfter = `${repositoriesPrefix}${part}0`;
+  }
+}
+
+const repositoriesPrefix = 'repositories/';
 
 /** Any text as one part of a key: what a key may not hold is written `=XX`. */
 export function keyPart(text: string): string {

@@ -27,6 +27,8 @@ export interface CheckpointCatalog {
    * @throws {Fault} not-found `checkpoint.unknown`
    */
   get(provider: OpenProvider, projectId: string, checkpointId: string): Promise<CatalogueEntry>;
+  /** The checkpoint as the bank has it from before its deletion; undefined when it was never whole, nor failed in parts. */
+  findWhole(provider: OpenProvider, checkpoint: Checkpoint): Promise<Checkpoint | undefined>;
   /** Tells the banks every end that they were away for. One that is away still is asked again the next time. */
   tellAllLate(findProvider: (id: string) => OpenProvider | undefined): Promise<void>;
 }
@@ -157,6 +159,16 @@ export function createCheckpointCatalog(options: { store: CheckpointStore; clock
       });
       await store.upsert([entry]);
       return entry;
+    },
+
+    async findWhole(provider, { projectId, plan, id }) {
+      let newest: CheckpointKey | undefined;
+      for await (const { key } of provider.bank.list(`${checkpointsPrefix(provider.info.id, projectId)}${plan.id}/`)) {
+        const parsed = parseCheckpointKey(key);
+        if (parsed?.checkpointId !== id || (parsed.status !== 'available' && parsed.status !== 'error')) continue;
+        newest = newest ? laterOf(newest, parsed) : parsed;
+      }
+      return newest && (await read(provider, newest)).checkpoint;
     },
 
     async tellAllLate(findProvider) {

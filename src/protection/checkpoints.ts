@@ -6,6 +6,7 @@ import type { CheckpointService } from './contract.ts';
 import { lockUnchanged, startDelete } from './delete.ts';
 import type { ProtectionDeps } from './deps.ts';
 import { checkpointSubject, startProtect } from './protect.ts';
+import { startUndelete } from './undelete.ts';
 import { getVisible, getVisibleCheckpoint } from './visible.ts';
 
 const resettable: readonly CheckpointStatus[] = ['available', 'error', 'copying', 'wait_copying'];
@@ -79,6 +80,13 @@ export function createCheckpointService(deps: ProtectionDeps): CheckpointService
 
     async delete(caller, providerId, id) {
       await startDelete(deps, caller, await get(caller, providerId, id));
+    },
+
+    async undelete(caller, providerId, id) {
+      const entry = await get(caller, providerId, id);
+      await startUndelete(deps, caller, entry);
+      const [shown] = await show([entry.checkpoint]);
+      return shown ?? { ...entry.checkpoint, progress: null };
     },
   };
 }

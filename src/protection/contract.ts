@@ -1,6 +1,7 @@
 import type { Caller } from '../model/caller.ts';
 import type { ShownCheckpoint } from '../model/checkpoint.ts';
 import type { ContentsEntry } from '../model/contents.ts';
+import type { ShownGarbageCollection } from '../model/garbage-collection.ts';
 import type { OperationLog } from '../model/operation-log.ts';
 import type { Page, PageQuery } from '../model/page.ts';
 import type { Plan, PlanHooks, PlanStatus } from '../model/plan.ts';
@@ -27,6 +28,7 @@ export interface Protection {
   readonly restores: RestoreService;
   readonly verifications: VerificationService;
   readonly operationLogs: OperationLogService;
+  readonly garbageCollections: GarbageCollectionService;
   readonly quotas: QuotaService;
   readonly services: ServiceService;
 }
@@ -105,6 +107,12 @@ export interface CheckpointService {
   get(caller: Caller, providerId: string, id: string): Promise<ShownCheckpoint>;
   resetState(caller: Caller, providerId: string, id: string, state: 'available' | 'error'): Promise<void>;
   delete(caller: Caller, providerId: string, id: string): Promise<void>;
+  /**
+   * Takes a deletion back, as long as garbage collection has not taken what the checkpoint needs. It stays `deleted` until all of it is there again;
+   * when it cannot be had back it stays so, and says why.
+   * @throws invalid `checkpoint.not_deleted`, `checkpoint.never_whole`, `checkpoint.no_undelete`, `checkpoint.undelete_runs`; over-quota
+   */
+  undelete(caller: Caller, providerId: string, id: string): Promise<ShownCheckpoint>;
 }
 
 /** One resource of a checkpoint. */
@@ -209,6 +217,14 @@ export interface VerificationService {
 export interface OperationLogService {
   list(caller: Caller, query: PageQuery): Promise<Page<OperationLog>>;
   get(caller: Caller, id: string): Promise<OperationLog>;
+}
+
+/** Of all repositories of a provider, whosesoever: for administrators. @throws not-found `provider.unknown`, `gc.unknown` */
+export interface GarbageCollectionService {
+  /** Answers as soon as it is queued. One starts by itself after deletions. */
+  create(providerId: string, options: { readonly dryRun: boolean }): Promise<ShownGarbageCollection>;
+  list(providerId: string, query: PageQuery): Promise<Page<ShownGarbageCollection>>;
+  get(providerId: string, id: string): Promise<ShownGarbageCollection>;
 }
 
 export interface QuotaService {

@@ -6,6 +6,7 @@ import type { Flow } from '../jobs/flow.ts';
 import type { Caller } from '../model/caller.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
 import type { DeleteCall } from '../plugin/protection.ts';
+import { collectAfterDelete } from './collect.ts';
 import type { ProtectionDeps } from './deps.ts';
 import { drawSteps, type StepInput } from './draw-steps.ts';
 import { buildCall, failureOf, getNode, type OperationInput, runHook } from './hook-call.ts';
@@ -151,6 +152,7 @@ export function createDeleteFlow(deps: ProtectionDeps): Flow {
       return async (trx) => {
         await deps.checkpoints.upsert([{ checkpoint, generation, published }], trx);
         await deps.logs.close(input.logId, { status, endedAt: deps.clock.now(), errorInfo: ending.error, extraInfo: null }, trx);
+        if (status === 'deleted') await collectAfterDelete(deps, input, trx);
       };
     },
   };

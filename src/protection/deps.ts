@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { CheckpointStore } from '../db/checkpoint-store.ts';
+import type { GarbageCollectionStore } from '../db/garbage-collection-store.ts';
 import type { OperationLogStore } from '../db/operation-log-store.ts';
 import type { OperationStore } from '../db/operation-store.ts';
 import type { PlanStore } from '../db/plan-store.ts';
@@ -30,6 +31,7 @@ export interface ProtectionDeps {
   readonly plans: PlanStore;
   readonly restores: RestoreStore;
   readonly verifications: VerificationStore;
+  readonly garbageCollections: GarbageCollectionStore;
   readonly logs: OperationLogStore;
   readonly checkpoints: CheckpointStore;
   readonly operations: OperationStore;

@@ -1,3 +1,4 @@
+import { Fault, isFault } from '../base/faults.ts';
 import type { StepProgress } from '../jobs/flow.ts';
 import type { Mover, Restored, Written } from '../plugin/mover.ts';
 import { damageLine } from '../repository/check/damages.ts';
@@ -49,7 +50,15 @@ export function createMover({ repository, subject, level, signal, report }: Move
       return { readBytes, checkedBlobs: blobs, damages: damages.map(damageLine) };
     },
     forget: (snapshot) => repository.forget(snapshot),
-    undelete: (snapshot) => repository.undelete(snapshot),
+    async undelete(snapshot) {
+      try {
+        await repository.undelete(snapshot);
+      } catch (error) {
+        if (!isFault(error, 'repository.snapshot_absent')) throw error;
+        const message = `What snapshot ${snapshot} stands on cannot be had back: garbage collection has taken it.`;
+        throw new Fault('conflict', 'mover.snapshot_gone', message, { cause: error, help: 'Restore another checkpoint.' });
+      }
+    },
   };
 }
 

@@ -1,11 +1,13 @@
 import type { Flow } from '../jobs/flow.ts';
 import { createCheckpointService } from './checkpoints.ts';
+import { createCollectFlow } from './collect.ts';
 import { createContentsService } from './contents.ts';
 import type { OperationLogService, Protection, ProviderService } from './contract.ts';
 import { createCopyService } from './copies.ts';
 import { createCopyFlow } from './copy.ts';
 import { createDeleteFlow } from './delete.ts';
 import type { ProtectionDeps } from './deps.ts';
+import { createGarbageCollectionService } from './garbage-collections.ts';
 import { createPlanService } from './plans.ts';
 import { createProtectFlow } from './protect.ts';
 import { createProtectableService } from './protectables.ts';
@@ -13,6 +15,7 @@ import { createQuotaService } from './quotas.ts';
 import { createRestoreFlow } from './restore.ts';
 import { createRestoreService } from './restores.ts';
 import { createServiceService } from './services.ts';
+import { createUndeleteFlow } from './undelete.ts';
 import { createVerificationService } from './verifications.ts';
 import { createVerifyFlow } from './verify.ts';
 import { getVisible } from './visible.ts';
@@ -29,6 +32,7 @@ export function createProtection(deps: ProtectionDeps): Protection {
     restores: createRestoreService(deps),
     verifications: createVerificationService(deps),
     operationLogs: createOperationLogService(deps),
+    garbageCollections: createGarbageCollectionService(deps),
     quotas: createQuotaService(deps),
     services: createServiceService(deps),
   };
@@ -36,7 +40,15 @@ export function createProtection(deps: ProtectionDeps): Protection {
 
 /** What workers carry out. */
 export function createFlows(deps: ProtectionDeps): Flow[] {
-  return [createProtectFlow, createRestoreFlow, createVerifyFlow, createCopyFlow, createDeleteFlow].map((create) => create(deps));
+  return [
+    createProtectFlow,
+    createRestoreFlow,
+    createVerifyFlow,
+    createCopyFlow,
+    createDeleteFlow,
+    createUndeleteFlow,
+    createCollectFlow,
+  ].map((create) => create(deps));
 }
 
 function createProviderService({ providers }: ProtectionDeps): ProviderService {

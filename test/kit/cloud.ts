@@ -5,6 +5,7 @@ import { Type } from 'typebox';
 import { type Clock, sleep, systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createCheckpointStore } from '../../src/db/checkpoint-store.ts';
+import { createGarbageCollectionStore } from '../../src/db/garbage-collection-store.ts';
 import { createOperationLogStore } from '../../src/db/operation-log-store.ts';
 import { createOperationStore } from '../../src/db/operation-store.ts';
 import { createPlanStore } from '../../src/db/plan-store.ts';
@@ -118,6 +119,7 @@ export async function openTestCloud(options: {
   const deps: ProtectionDeps = {
     knex,
     plans: createPlanStore(knex),
+    garbageCollections: createGarbageCollectionStore(knex),
     restores: createRestoreStore(knex),
     verifications: createVerificationStore(knex),
     logs: createOperationLogStore(knex),

@@ -9,6 +9,7 @@ import type { ProtectableInstance } from '../../src/model/protectable.ts';
 import type { Provider } from '../../src/model/provider.ts';
 import type { ShownRestore } from '../../src/model/restore.ts';
 import type { CheckpointQuery, Protection } from '../../src/protection/contract.ts';
+import { createFakeCollections } from './fake-collections.ts';
 import { createFakeContents, type FakeContents } from './fake-contents.ts';
 import { createFakeQuotas, createFakeServices } from './fake-quotas.ts';
 import { createFakeVerifications } from './fake-verifications.ts';
@@ -228,9 +229,15 @@ export function createFakeProtection(): FakeProtection {
           throw new Fault('invalid', 'checkpoint.busy', `Checkpoint ${id} is ${status}.`);
         change(store.checkpoints, id, { status: 'deleting' });
       },
+      async undelete(caller, provider, id) {
+        const checkpoint = getCheckpoint(caller, provider, id);
+        if (checkpoint.status === 'deleted') return checkpoint;
+        throw new Fault('invalid', 'checkpoint.not_deleted', `Checkpoint ${id} is ${checkpoint.status}.`);
+      },
     },
     contents: createFakeContents(getCheckpoint),
     verifications,
+    garbageCollections: createFakeCollections(getProvider),
     copies: {
       async create(caller, provider, planId, parameters) {
         const plan = getOwn(store.plans, 'Plan', caller, planId);

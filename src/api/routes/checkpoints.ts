@@ -116,6 +116,24 @@ export function addCheckpointRoutes(app: Api, protection: Protection, maxLimit: 
     },
   );
 
+  app.post(
+    `${path}/:checkpoint_id/action`,
+    {
+      config: { rule: 'provider:checkpoint_delete' },
+      schema: {
+        operationId: 'undeleteCheckpoint',
+        tags,
+        summary: 'Take back the deletion of a checkpoint',
+        description:
+          'Possible until garbage collection has taken what the checkpoint needs. Answers at once; the status stays `deleted` until everything is there again. When it cannot be had back, `reason` says why.',
+        params: onePath,
+        body: closed({ undelete: closed({}) }),
+        response: answers(oneCheckpoint, 404),
+      },
+    },
+    async ({ caller, params }) => ({ checkpoint: toCheckpointJson(await checkpoints.undelete(caller, ...ids(params))) }),
+  );
+
   app.delete(
     `${path}/:checkpoint_id`,
     {
