@@ -87,9 +87,7 @@ function fromHttpLayer(thrown: unknown): Fault | undefined {
     return new Fault('over-quota', bodySizeCode, 'The body is larger than this service takes.', { cause: thrown });
   }
   if (typeof status !== 'number' || status < 400 || status > 499) return undefined;
-  // What a parser of JSON says quotes what it read, and a body may hold secrets.
-  const what = thrown instanceof SyntaxError ? 'the body is not JSON' : thrown.message;
-  return new Fault('invalid', 'api.malformed_request', `The request is malformed: ${what}.`);
+  return new Fault('invalid', 'api.malformed_request', `The request is malformed: ${thrown.message}.`, { cause: thrown });
 }
 
 const detail = closed({

@@ -67,7 +67,7 @@ export function createKeystoneClient({ url, timeoutMs, clock, account }: Keyston
     });
     const text = await response.text();
     if (response.status >= 500 || response.status === 429)
-      throw new Fault('unavailable', 'keystone.away', `Keystone answers ${response.status}.`);
+      throw new Fault('unavailable', 'keystone.away', `Keystone answers ${response.status} to ${method} ${path}.`);
     return { status: response.status, headers: response.headers, body: parseJson(text) };
   };
 
