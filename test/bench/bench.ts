@@ -1,7 +1,8 @@
 /**
- * Our plain command against restic, and borg beside them: `npm run bench -- [--mib 2048] [--pairs 3] [--only A|B] [--bank local|s3]
- * [--dir DIR]`. Every scenario is run in turn by ours and by restic on the same data (A B A B …), what was restored is compared byte by
+ * Our plain command against restic, and borg beside them: `npm run bench -- [--quick] [--mib 2048] [--pairs 3] [--only A|B]
+ * [--bank local|s3] [--dir DIR]`. Every scenario is run in turn by ours and by restic on the same data (A B A B …), what was restored is compared byte by
  * byte, and a difference ends the bench with exit code 1. The figures are printed, and written to test/bench/out as JSON and SVG.
+ * `--quick` is one pair on 256 MiB: a look, as the targets are meant for 2 GiB.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os';
@@ -17,19 +18,26 @@ import { describeMeasuring } from './measure.ts';
 import { installPeers, isThere, readVersion } from './peers.ts';
 import { type Run, runPair } from './run-pair.ts';
 import { scenarios } from './scenarios.ts';
-import { formatTable, summarize } from './summary.ts';
+import { formatJudgement, formatTable, judge, summarize } from './summary.ts';
 
 const { values } = parseArgs({
   options: {
-    mib: { type: 'string', default: '2048' },
-    pairs: { type: 'string', default: '3' },
+    quick: { type: 'boolean', default: false },
+    mib: { type: 'string' },
+    pairs: { type: 'string' },
     only: { type: 'string' },
     bank: { type: 'string' },
     dir: { type: 'string', default: join(tmpdir(), 'karri-bench') },
   },
 });
-const mib = Number(values.mib);
-const pairs = Number(values.pairs);
+const targetMib = 2048;
+const mib = Number(values.mib ?? (values.quick ? 256 : targetMib));
+const pairs = Number(values.pairs ?? (values.quick ? 1 : 3));
+const cores = availableParallelism();
+const loadAtStart = loadavg();
+console.log(
+  `load average ${loadAtStart.map((load) => load.toFixed(2)).join(', ')} on ${cores} cores${describeLoad(loadAtStart[0] ?? 0)}`,
+);
 const outFolder = fileURLToPath(new URL('./out/', import.meta.url));
 const workFolder = join(values.dir, 'work');
 
@@ -58,9 +66,10 @@ try {
   for (let pair = 1; pair <= pairs; pair += 1)
     runs.push(...(await runPair({ pair, scenarios: wanted, sets, server, programs, folder: workFolder, say: console.log })));
   const rows = summarize(wanted, runs);
+  const judgement = judge(rows);
   const report = {
     at: isoTime(systemClock.now()),
-    machine: { processor: cpus()[0]?.model ?? '', cores: availableParallelism(), memoryBytes: totalmem(), loadAtEnd: loadavg() },
+    machine: { processor: cpus()[0]?.model ?? '', cores, memoryBytes: totalmem(), loadAtStart, loadAtEnd: loadavg() },
     versions: {
       node: process.version,
       ...(isThere('restic') ? { restic: readVersion('restic', 'version') } : {}),
@@ -70,6 +79,7 @@ try {
     measuredBy: describeMeasuring(),
     mib,
     pairs,
+    judgement,
     rows,
     runs,
   };
@@ -81,7 +91,13 @@ try {
     `${report.machine.cores} × ${report.machine.processor}; ${Object.values(report.versions).join(', ')}; CPU and memory from ${report.measuredBy}`,
   );
   console.log(`${join(outFolder, 'bench.json')}, ${join(outFolder, 'bench.svg')}; the data stays in ${join(values.dir, 'data')}`);
+  console.log(`\n${formatJudgement(judgement)}`);
+  if (mib < targetMib) console.log(`The targets are meant for ${targetMib} MiB; with ${mib} a start weighs more.`);
 } finally {
   await server?.stop();
   rmSync(workFolder, { recursive: true, force: true });
+}
+
+function describeLoad(load: number): string {
+  return load > cores / 2 ? ': it does other things too, so believe ratios and CPU more than seconds' : '';
 }

@@ -71,6 +71,39 @@ export function formatTable(rows: readonly Row[]): string {
   return [line(head), widths.map((width) => '-'.repeat(width)).join('  '), ...body.map(line), '', peak].join('\n');
 }
 
+/** Every must of the rows, and what became of it. */
+export interface Judgement {
+  readonly met: number;
+  /** What was missed: `B restore: 0.52 of restic's time (must 0.45)`. */
+  readonly missed: readonly string[];
+  /** Rows whose musts could not be measured, as restic was not there. */
+  readonly untried: readonly string[];
+}
+
+export function judge(rows: readonly Row[]): Judgement {
+  const musts = rows.flatMap(({ title, must, wallRatio, storedMust, storedRatio, karri }) => [
+    { title, what: "of restic's time", value: wallRatio, must },
+    { title, what: "of restic's bytes", value: storedRatio, must: storedMust },
+    { title, what: 'MiB at the peak', value: karri.peakMiB, must: peakMiB.must },
+  ]);
+  const tried = musts.filter(({ value, must }) => value !== undefined && must !== undefined);
+  const missed = tried.filter(({ value = 0, must = 0 }) => value > must);
+  const untried = musts.filter(({ value, must }) => value === undefined && must !== undefined).map(({ title }) => title);
+  const digits = (value: number): string => value.toFixed(value < 10 ? 3 : 0);
+  return {
+    met: tried.length - missed.length,
+    missed: missed.map(({ title, what, value = 0, must = 0 }) => `${title}: ${digits(value)} ${what} (must ${must})`),
+    untried: [...new Set(untried)],
+  };
+}
+
+/** The last lines of the bench. */
+export function formatJudgement({ met, missed, untried }: Judgement): string {
+  const lines = [`${met} of ${met + missed.length} musts are met.`, ...missed.map((line) => `missed  ${line}`)];
+  if (untried.length > 0) lines.push(`not measured, as restic is not there: ${untried.join(', ')}`);
+  return lines.join('\n');
+}
+
 function verdict(value: number | undefined, must: number | undefined, aim: number | undefined): string {
   if (value === undefined || must === undefined || aim === undefined) return '';
   return value <= aim ? 'aim' : value <= must ? 'must' : 'MISSED';
