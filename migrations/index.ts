@@ -4,6 +4,7 @@ import { up as operations } from './0002-operations.ts';
 import { up as verifications } from './0003-verifications.ts';
 import { up as tokens } from './0004-tokens.ts';
 import { up as quotasAndServices } from './0005-quotas-and-services.ts';
+import { up as schedules } from './0006-schedules.ts';
 
 export interface SchemaMigration {
   /** Never changed once released: it is what the database remembers. */
@@ -18,4 +19,5 @@ export const migrations: readonly SchemaMigration[] = [
   { name: '0003-verifications', up: verifications },
   { name: '0004-tokens', up: tokens },
   { name: '0005-quotas-and-services', up: quotasAndServices },
+  { name: '0006-schedules', up: schedules },
 ];

@@ -3,6 +3,7 @@ import { buildDocument } from '../src/api/document.ts';
 import { createNoauthIdentity } from '../src/api/identity/noauth.ts';
 import { createServer } from '../src/api/server.ts';
 import { silentLog } from '../src/base/log.ts';
+import type { Operations } from '../src/operations/contract.ts';
 import type { Protection } from '../src/protection/contract.ts';
 
 export const documentFile = new URL('openapi.json', import.meta.url);
@@ -11,6 +12,7 @@ export const documentFile = new URL('openapi.json', import.meta.url);
 export async function renderDocument(): Promise<string> {
   const app = await createServer({
     protection: {} as Protection,
+    operations: {} as Operations,
     identity: createNoauthIdentity(),
     log: silentLog,
     readiness: async () => ({ ready: false, checks: {} }),

@@ -30,6 +30,7 @@ const faultNames = {
   413: 'overLimit',
   415: 'badMediaType',
   416: 'rangeNotSatisfiable',
+  424: 'computeFault',
   429: 'tooManyRequests',
   500: 'computeFault',
   501: 'notImplemented',
@@ -52,7 +53,7 @@ export function toFaultAnswer(thrown: unknown, requestId: string, log: Log): Fau
   const fault = fromHttpLayer(thrown) ?? toFault(thrown);
   if (fault.code === rangeCode)
     return { ...answer(416, faultText(fault)), headers: { 'content-range': `bytes */${fault.details['size_bytes']}` } };
-  const status = fault.code === encodingCode ? 415 : statusOfKind[fault.kind];
+  const status = statusOfCode.get(fault.code) ?? statusOfKind[fault.kind];
   if (status === 500) {
     log.error('A request met a defect.', { requestId, code: fault.code, error: fault });
     return answer(500, `Something went wrong inside the service. Its log has the cause under ${requestId}.`);
@@ -73,6 +74,12 @@ function answer(status: FaultStatus, message: string, retryAfter?: string): Faul
 
 const bodySizeCode = 'api.body_too_large';
 const encodingCode = 'api.unknown_encoding';
+
+/** Those that do not follow from the kind. */
+const statusOfCode: ReadonlyMap<string, FaultStatus> = new Map([
+  [encodingCode, 415],
+  ['trigger.in_use', 424],
+]);
 
 /** A body that is compressed or otherwise encoded: the one case of 415. */
 export function unknownEncoding(encoding: string): Fault {

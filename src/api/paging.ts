@@ -12,6 +12,8 @@ export interface ListRules {
   readonly sortKeys?: readonly string[];
   /** Filters of ordinary users. Administrators may filter by any member. */
   readonly filters?: readonly string[];
+  /** Whether `all_tenants` of an ordinary user is looked at, so that nonsense is refused; it has no effect either way. */
+  readonly readsTenants?: boolean;
 }
 
 const pageMembers = {
@@ -77,7 +79,7 @@ export interface RawPageQuery {
  * @throws invalid for a bad sort or `all_tenants`; not-found for a marker that can be no id
  */
 export function readPage(query: RawPageQuery, rules: ListRules, caller: Caller, maxLimit: number): PageQuery {
-  const projectId = readProject(query, caller);
+  const projectId = readProject(query, rules, caller);
   return {
     limit: readLimit(query, maxLimit),
     ...(query.marker === undefined ? {} : { marker: readMarker(query.marker) }),
@@ -122,11 +124,11 @@ function badSort(message: string, help: string): Fault {
   return new Fault('invalid', 'page.bad_sort', message, { help });
 }
 
-/** Undefined: every project. An ordinary user's wish for other projects is dropped unread. */
-function readProject(query: RawPageQuery, caller: Caller): string | undefined {
-  if (!caller.isAdmin || query.all_tenants === undefined || !readBoolean('all_tenants', query.all_tenants))
-    return caller.projectId;
-  return query.project_id;
+/** Undefined: every project. An ordinary user's wish for other projects is dropped. */
+function readProject(query: RawPageQuery, { readsTenants }: ListRules, caller: Caller): string | undefined {
+  if (query.all_tenants === undefined || !(caller.isAdmin || readsTenants)) return caller.projectId;
+  const allTenants = readBoolean('all_tenants', query.all_tenants);
+  return allTenants && caller.isAdmin ? query.project_id : caller.projectId;
 }
 
 function readBoolean(field: string, text: string): boolean {

@@ -3,6 +3,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyReply } from 'fastify';
 import { Fault } from '../base/faults.ts';
 import type { Log } from '../base/log.ts';
+import type { Operations } from '../operations/contract.ts';
 import type { Protection } from '../protection/contract.ts';
 import { type Api, declareRoutes } from './declare.ts';
 import { documentRoutes } from './document.ts';
@@ -18,8 +19,12 @@ import { addOperationLogRoutes } from './routes/operation-logs.ts';
 import { addPlanRoutes } from './routes/plans.ts';
 import { addProtectableRoutes } from './routes/protectables.ts';
 import { addProviderRoutes } from './routes/providers.ts';
+import { addQuotaRoutes } from './routes/quotas.ts';
 import { addRestoreRoutes } from './routes/restores.ts';
+import { addScheduledOperationRoutes } from './routes/scheduled-operations.ts';
 import { addServiceRoutes, type Readiness } from './routes/service.ts';
+import { addOsServiceRoutes } from './routes/services.ts';
+import { addTriggerRoutes } from './routes/triggers.ts';
 import { addVerificationRoutes } from './routes/verifications.ts';
 import { createStreams } from './streams.ts';
 import { addUnhandledRoutes, answerNoRoute, isBelowV1, refuseUnhandled } from './unknown-routes.ts';
@@ -27,6 +32,7 @@ import { createValidatorCompiler } from './validators.ts';
 
 export interface ServerOptions {
   readonly protection: Protection;
+  readonly operations: Operations;
   readonly identity: Identity;
   /** Default: the code's own rules. */
   readonly policy?: Policy;
@@ -45,7 +51,7 @@ export interface ServerOptions {
 
 /** The whole API, ready to listen or to be injected into. Close it with `close()`. */
 export async function createServer(options: ServerOptions): Promise<Api> {
-  const { protection, log, readiness, maxLimit = 1000, maxBodyBytes = 1024 * 1024, baseUrl } = options;
+  const { protection, operations, log, readiness, maxLimit = 1000, maxBodyBytes = 1024 * 1024, baseUrl } = options;
   const app: Api = fastify({
     bodyLimit: maxBodyBytes,
     exposeHeadRoutes: false,
@@ -91,7 +97,11 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   addGarbageCollectionRoutes(app, protection, maxLimit);
   addRestoreRoutes(app, protection, maxLimit);
   addVerificationRoutes(app, protection, maxLimit);
+  addTriggerRoutes(app, operations, maxLimit);
+  addScheduledOperationRoutes(app, operations, maxLimit);
   addOperationLogRoutes(app, protection, maxLimit);
+  addQuotaRoutes(app, protection);
+  addOsServiceRoutes(app, protection);
   addUnhandledRoutes(app);
   return app;
 }

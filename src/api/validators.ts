@@ -2,12 +2,14 @@ import { Ajv, type ErrorObject } from 'ajv';
 import type { FastifySchema, FastifySchemaCompiler } from 'fastify';
 import { Fault } from '../base/faults.ts';
 import { isUuidLike } from '../base/ids.ts';
+import { isTriggerTime } from '../model/trigger.ts';
 
 /** The formats of the wire. `uuid` is Karbor's UUID-like; `printable` leaves out control and separator characters. */
 const formats = {
   uuid: isUuidLike,
   date: isDate,
   'date-time': (text: string) => !Number.isNaN(Date.parse(text)),
+  'trigger-time': isTriggerTime,
   printable: /^[^\p{C}\p{Zl}\p{Zp}]*$/u,
 };
 
@@ -91,6 +93,7 @@ const words: Readonly<Record<string, string>> = {
   uuid: 'a UUID',
   date: 'a date YYYY-MM-DD',
   printable: 'printable text on one line',
+  'trigger-time': 'a time YYYY-MM-DD HH:MM:SS',
 };
 
 function unknownMembers({ data, parentSchema }: ErrorObject, subject: string): string {

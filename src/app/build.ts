@@ -18,11 +18,17 @@ import { createOperationStore } from '../db/operation-store.ts';
 import { createPlanStore } from '../db/plan-store.ts';
 import { createQuotaStore } from '../db/quota-store.ts';
 import { createRestoreStore } from '../db/restore-store.ts';
+import { createRunStore } from '../db/run-store.ts';
+import { createScheduledOperationStore } from '../db/scheduled-operation-store.ts';
 import { createServiceStore } from '../db/service-store.ts';
 import { createTokenStore } from '../db/token-store.ts';
+import { createTriggerStore } from '../db/trigger-store.ts';
 import { createVerificationStore } from '../db/verification-store.ts';
 import { openQueue } from '../jobs/queue.ts';
 import type { QuotaLimits } from '../model/quota.ts';
+import type { OperationsDeps } from '../operations/deps.ts';
+import { createOperations } from '../operations/operations.ts';
+import { createScheduler, type Scheduler } from '../operations/scheduler.ts';
 import type { PluginContext } from '../plugin/define.ts';
 import { loadPlugins } from '../plugin/load.ts';
 import { createRegistry, type Registry } from '../plugin/registry.ts';
@@ -38,6 +44,7 @@ import { createIdentity } from './identity.ts';
 /** Everything that is built once, from the ground up. */
 export interface House {
   readonly deps: ProtectionDeps;
+  readonly scheduler: Scheduler;
   readonly server: Api;
   /** Reads the provider files again; on a fault the old ones stay. */
   reloadProviders(): Promise<void>;
@@ -103,8 +110,21 @@ export async function buildHouse({ config, knex, databaseUrl, clock, log }: Buil
     clock,
     log,
   };
+  const protection = createProtection(deps);
+  const operationsDeps: OperationsDeps = {
+    knex,
+    triggers: createTriggerStore(knex),
+    scheduledOperations: createScheduledOperationStore(knex),
+    runs: createRunStore(knex),
+    checkpoints,
+    protection,
+    limits: { minIntervalSeconds: config.triggerMinInterval },
+    clock,
+    log,
+  };
   const server = await createServer({
-    protection: createProtection(deps),
+    protection,
+    operations: createOperations(operationsDeps),
     identity: createIdentity(config, createTokenStore(knex), clock),
     policy,
     ...(config.requestsPerSecond > 0 && { rateLimit: createRateLimit({ perSecond: config.requestsPerSecond, clock }) }),
@@ -124,6 +144,7 @@ export async function buildHouse({ config, knex, databaseUrl, clock, log }: Buil
 
   return {
     deps,
+    scheduler: createScheduler(operationsDeps),
     server,
     async reloadProviders() {
       await providers.replace(await defineProviders(config, registry, log));

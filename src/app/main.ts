@@ -63,10 +63,8 @@ async function startService(config: Config, log: Log): Promise<Service> {
       began.push({ name: 'heartbeat of the worker', stop: () => heartbeat.stop() });
     }
     if (config.roles.includes('scheduler')) {
-      const scheduler = startSchedulerRole(house, log);
+      const scheduler = await startSchedulerRole(house, config, log);
       began.push({ name: 'scheduler', stop: () => scheduler.stop() });
-      const heartbeat = await startHeartbeat(house, 'karbor-operationengine', config, log);
-      began.push({ name: 'heartbeat of the scheduler', stop: () => heartbeat.stop() });
     }
     let url: string | undefined;
     if (config.roles.includes('api')) {

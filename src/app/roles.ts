@@ -43,30 +43,64 @@ export function startWorkerRole(
   });
 }
 
-/** Says every ten seconds that a role of this process is there, and once more, as gone, at its end. */
-export async function startHeartbeat({ deps }: House, binary: ServiceBinary, config: Config, log: Log): Promise<Running> {
-  const seat = `${hostname()}:${config.stateDir}`;
-  const beat = (): Promise<void> => deps.services.beat({ binary, host: hostname(), seat });
-  await beat();
-  const task = cron.schedule(
-    '*/10 * * * * *',
-    () => beat().catch((error: unknown) => log.warn('The heartbeat of a service failed.', { binary, error: faultText(error) })),
-    { noOverlap: true, suppressMissedWarning: true },
-  );
-  return { stop: async () => void (await task.stop()) };
+export interface Heartbeat extends Running {
+  /** Whether an administrator lets this role work, as the last beat found it. */
+  isEnabled(): boolean;
 }
 
-/** Looks every ten seconds for ends of operations that a bank could not be told of, because it was away. */
-export function startSchedulerRole({ deps }: House, log: Log): Running {
-  const tell = async (): Promise<void> => {
-    try {
-      await deps.catalog.tellAllLate((id) => deps.providers.find(id));
-    } catch (error) {
-      log.warn('The look for untold states failed.', { error: faultText(error) });
-    }
+/** Says every ten seconds that a role of this process is there. */
+export async function startHeartbeat({ deps }: House, binary: ServiceBinary, config: Config, log: Log): Promise<Heartbeat> {
+  const seat = `${hostname()}:${config.stateDir}`;
+  let status = await deps.services.beat({ binary, host: hostname(), seat });
+  const beat = every('*/10 * * * * *', log, 'heartbeat', async () => {
+    status = await deps.services.beat({ binary, host: hostname(), seat });
+  });
+  return { ...beat, isEnabled: () => status === 'enabled' };
+}
+
+/**
+ * Acts upon triggers that are due and takes scheduled runs on, unless an administrator has disabled it; and looks for ends of
+ * operations that a bank could not be told of, because it was away.
+ */
+export async function startSchedulerRole(house: House, config: Config, log: Log): Promise<Running> {
+  const { deps, scheduler } = house;
+  const heartbeat = await startHeartbeat(house, 'karbor-operationengine', config, log);
+  const parts = [
+    heartbeat,
+    every('* * * * * *', log, 'look at the triggers', async () => {
+      if (heartbeat.isEnabled()) await scheduler.fire();
+    }),
+    // Apart: a run may wait for a bank, and no trigger waits for a run.
+    every('* * * * * *', log, 'look at the scheduled runs', () => scheduler.advance()),
+    every('*/10 * * * * *', log, 'look for untold states', () => deps.catalog.tellAllLate((id) => deps.providers.find(id))),
+  ];
+  return {
+    async stop() {
+      for (const part of parts) await part.stop();
+    },
   };
-  const beat = cron.schedule('*/10 * * * * *', tell, { noOverlap: true, suppressMissedWarning: true });
-  return { stop: async () => void (await beat.stop()) };
+}
+
+/** Does something over and over; one time that fails is told in the log and the next comes all the same. */
+function every(pattern: string, log: Log, what: string, work: () => Promise<unknown>): Running {
+  let working: Promise<void> = Promise.resolve();
+  const task = cron.schedule(
+    pattern,
+    () => {
+      working = work().then(
+        () => undefined,
+        (error: unknown) => log.warn(`The ${what} failed.`, { error: faultText(error) }),
+      );
+      return working;
+    },
+    { noOverlap: true, suppressMissedWarning: true },
+  );
+  return {
+    async stop() {
+      await task.stop();
+      await working;
+    },
+  };
 }
 
 export async function startApiRole(house: House, { host, port }: { host: string; port: number }): Promise<ListeningApi> {

@@ -30,6 +30,8 @@ export interface Settings extends AccessSettings {
   readonly quotaCheckpoints: number;
   readonly quotaProtectedBytes: number;
   readonly quotaStoredBytes: number;
+  /** Seconds. */
+  readonly triggerMinInterval: number;
   /** Items on one page of a list. */
   readonly maxLimit: number;
   /** Bytes a second into all banks together; undefined: any number. */

@@ -99,6 +99,7 @@ export function readConfig(overrides: Environment = {}, environment: Environment
     quotaCheckpoints: read('quotaCheckpoints', stateDir),
     quotaProtectedBytes: read('quotaProtectedBytes', stateDir),
     quotaStoredBytes: read('quotaStoredBytes', stateDir),
+    triggerMinInterval: read('triggerMinInterval', stateDir),
     maxLimit: read('maxLimit', stateDir),
     uploadLimit: read('uploadLimit', stateDir),
     downloadLimit: read('downloadLimit', stateDir),

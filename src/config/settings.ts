@@ -130,6 +130,13 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     meaning: 'The same for what a project has in the banks',
     ...byteLimit,
   },
+  triggerMinInterval: {
+    variable: 'KARRI_TRIGGER_MIN_INTERVAL',
+    key: 'trigger_min_interval',
+    fallback: '3600',
+    meaning: 'Seconds that lie at least between two strikes of one trigger',
+    ...wholeNumber(1, 86_400),
+  },
   maxLimit: {
     variable: 'KARRI_MAX_LIMIT',
     key: 'max_limit',

@@ -3,8 +3,8 @@ import type { Service, ServiceBinary } from '../model/service.ts';
 
 /** The roles of all processes that ever shared this database. */
 export interface ServiceStore {
-  /** Says that this role lives; a seat is one state folder of one machine. */
-  beat(service: { binary: ServiceBinary; host: string; seat: string }): Promise<void>;
+  /** Says that this role lives, and hears whether it may work; a seat is one state folder of one machine. */
+  beat(service: { binary: ServiceBinary; host: string; seat: string }): Promise<Service['status']>;
   /** Ascending by id; host and binary exactly. */
   list(query: { readonly host?: string; readonly binary?: string }): Promise<Service[]>;
   find(id: number): Promise<Service | undefined>;
@@ -38,10 +38,12 @@ export function createServiceStore(knex: Knex): ServiceStore {
 
   return {
     async beat({ binary, host, seat }) {
-      await knex('services')
+      const rows: { status: Service['status'] }[] = await knex('services')
         .insert({ binary, host, seat })
         .onConflict(['binary', 'seat'])
-        .merge({ host, updated_at: knex.fn.now() });
+        .merge({ host, updated_at: knex.fn.now() })
+        .returning('status');
+      return rows[0]?.status ?? 'enabled';
     },
 
     async list({ host, binary }) {

@@ -43,13 +43,14 @@ export async function openQueue(options: { connectionString: string; log: Log })
       await boss.send(queueName, { operationId }, { singletonKey: operationId, db: fromKnex(trx) });
     },
     async consume(concurrency, handle) {
-      await boss.work<{ operationId: string }>(
-        queueName,
-        { batchSize: 1, localConcurrency: concurrency, pollingIntervalSeconds: 0.5 },
-        async ([job]) => {
+      for (let slot = 0; slot < concurrency; slot++) {
+        const worker: { id?: string } = {};
+        worker.id = await boss.work<{ operationId: string }>(queueName, { batchSize: 1 }, async ([job]) => {
           if (job) await handle(job.data.operationId);
-        },
-      );
+          // What was said while all were busy has woken nobody: whoever is done looks again at once.
+          if (worker.id !== undefined) boss.notifyWorker(worker.id);
+        });
+      }
     },
     async close() {
       await boss.stop({ graceful: false });

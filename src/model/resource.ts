@@ -30,7 +30,8 @@ export function stringifyParameters(given: Readonly<Record<string, Metadata>>): 
   return mapValues(given, (options) => mapValues(options, stringify));
 }
 
-function stringify(value: boolean | number | string): string {
+/** As Karbor keeps values: `True`, `False`, numbers in digits. */
+export function stringify(value: boolean | number | string): string {
   if (value === true) return 'True';
   if (value === false) return 'False';
   return String(value);

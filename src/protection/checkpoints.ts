@@ -21,7 +21,7 @@ export function createCheckpointService(deps: ProtectionDeps): CheckpointService
   const get = (caller: Caller, providerId: string, id: string) => getVisibleCheckpoint(deps, caller, providerId, id);
 
   return {
-    async create(caller, providerId, planId, extraInfo) {
+    async create(caller, providerId, planId, extraInfo, id) {
       const plan = getVisible(caller, 'plan', await deps.plans.get(planId));
       if (plan.providerId !== providerId) {
         throw new Fault(
@@ -30,7 +30,7 @@ export function createCheckpointService(deps: ProtectionDeps): CheckpointService
           `Plan ${planId} belongs to provider ${plan.providerId}, not to ${providerId}.`,
         );
       }
-      return { ...(await startProtect(deps, caller, plan, extraInfo)), progress: null };
+      return { ...(await startProtect(deps, caller, plan, extraInfo, id)), progress: null };
     },
 
     async list(caller, providerId, query) {

@@ -95,12 +95,13 @@ export interface CheckpointQuery extends PageQuery {
 }
 
 export interface CheckpointService {
-  /** Answers as soon as the flow is stored and queued: status `protecting`. Unless `extraInfo` says who made it, `created_by` is `manual`. */
+  /** Answers as soon as the flow is stored and queued: status `protecting`. Unless `extraInfo` says who made it, `created_by` is `manual`. Who gives an `id` makes one checkpoint with it: the second time is a conflict, `checkpoint.exists`. */
   create(
     caller: Caller,
     providerId: string,
     planId: string,
     extraInfo: Readonly<Record<string, unknown>> | null,
+    id?: string,
   ): Promise<ShownCheckpoint>;
   /** Everything the bank holds for the project, made here or elsewhere; deleted ones are left out. Newest first unless sorted otherwise. */
   list(caller: Caller, providerId: string, query: CheckpointQuery): Promise<Page<ShownCheckpoint>>;

@@ -29,7 +29,10 @@ export async function startProtect(
   caller: Caller,
   plan: Plan,
   extraInfo: Readonly<Record<string, unknown>> | null,
+  wantedId?: string,
 ): Promise<Checkpoint> {
+  if (wantedId !== undefined && (await deps.operations.get(wantedId))) throw alreadyMade(wantedId);
+  const id = wantedId ?? newId();
   const { provider, graph, checkpoint } = await refuseEarly('checkpoint', async () => {
     const provider = deps.providers.get(plan.providerId);
     const roots: ResourceRef[] = plan.resources.map((resource) => ({ ...resource, extraInfo: resource.extraInfo ?? null }));
@@ -50,10 +53,11 @@ export async function startProtect(
     // Opens the repository and asks the bank for something: a bank that is away or a wrong key refuses the request itself.
     await provider.repository(plan.projectId, { create: true });
     await provider.bank.stat(`checkpoints/${provider.info.id}`);
-    return { provider, graph: built, checkpoint: newCheckpoint(plan, built, extraInfo, deps.clock.now()) };
+    return { provider, graph: built, checkpoint: newCheckpoint(id, plan, built, extraInfo, deps.clock.now()) };
   });
 
-  const operationId = newId();
+  // The operation has the checkpoint's id: of two requests for one id the database lets one through.
+  const operationId = id;
   const logId = newId();
   const input: ProtectInput = {
     projectId: plan.projectId,
@@ -103,6 +107,10 @@ export async function startProtect(
   return checkpoint;
 }
 
+function alreadyMade(id: string): Fault {
+  return new Fault('conflict', 'checkpoint.exists', `Checkpoint ${id} has been asked for already.`);
+}
+
 /** Karbor answers every refusal by the engine with 400 and the reason. */
 export async function refuseEarly<T>(what: 'checkpoint' | 'copy', prepare: () => Promise<T>): Promise<T> {
   try {
@@ -118,13 +126,14 @@ export async function refuseEarly<T>(what: 'checkpoint' | 'copy', prepare: () =>
 }
 
 function newCheckpoint(
+  id: string,
   plan: Plan,
   graph: ResourceGraph,
   extraInfo: Readonly<Record<string, unknown>> | null,
   now: number,
 ): Checkpoint {
   return {
-    id: newId(),
+    id,
     projectId: plan.projectId,
     providerId: plan.providerId,
     status: 'protecting',

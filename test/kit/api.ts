@@ -9,6 +9,7 @@ import { createServer, type ServerOptions } from '../../src/api/server.ts';
 import { createAjv } from '../../src/api/validators.ts';
 import type { Log, LogFields } from '../../src/base/log.ts';
 import { silentLog } from '../../src/base/log.ts';
+import { createFakeOperations } from './fake-operations.ts';
 import { createFakeProtection, type FakeProtection } from './fake-protection.ts';
 
 export interface CallOptions {
@@ -37,7 +38,14 @@ export async function createTestApi(options: Partial<ServerOptions> = {}): Promi
   const errors: LogFields[] = [];
   const log: Log = { ...silentLog, error: (_message, fields = {}) => errors.push(fields) };
   const readiness = async () => ({ ready: true, checks: { database: 'ok' } });
-  const app = await createServer({ protection, identity: createTestIdentity(), log, readiness, ...options });
+  const app = await createServer({
+    protection,
+    operations: createFakeOperations(protection),
+    identity: createTestIdentity(),
+    log,
+    readiness,
+    ...options,
+  });
   const problems = watchAnswers(app);
   return {
     app,

@@ -11,7 +11,10 @@ import { createOperationStore } from '../../src/db/operation-store.ts';
 import { createPlanStore } from '../../src/db/plan-store.ts';
 import { createQuotaStore } from '../../src/db/quota-store.ts';
 import { createRestoreStore } from '../../src/db/restore-store.ts';
+import { createRunStore } from '../../src/db/run-store.ts';
+import { createScheduledOperationStore } from '../../src/db/scheduled-operation-store.ts';
 import { createServiceStore } from '../../src/db/service-store.ts';
+import { createTriggerStore } from '../../src/db/trigger-store.ts';
 import { createVerificationStore } from '../../src/db/verification-store.ts';
 import { createWorkerStore } from '../../src/db/worker-store.ts';
 import { openQueue, type Queue } from '../../src/jobs/queue.ts';
@@ -21,6 +24,10 @@ import type { ShownCheckpoint } from '../../src/model/checkpoint.ts';
 import { eachQuotaResource, type QuotaLimits } from '../../src/model/quota.ts';
 import type { ShownRestore } from '../../src/model/restore.ts';
 import type { ShownVerification } from '../../src/model/verification.ts';
+import type { Operations } from '../../src/operations/contract.ts';
+import type { OperationsDeps } from '../../src/operations/deps.ts';
+import { createOperations } from '../../src/operations/operations.ts';
+import { createScheduler, type Scheduler } from '../../src/operations/scheduler.ts';
 import type { Plugin } from '../../src/plugin/define.ts';
 import { createRegistry } from '../../src/plugin/registry.ts';
 import { createCheckpointCatalog } from '../../src/protection/checkpoint-catalog.ts';
@@ -43,6 +50,11 @@ export const caller: Caller = { userId: 'u', projectId: 'demo', roles: ['admin']
 /** The protection floor of one cloud with a worker: its own database, the given bank and plugins. */
 export interface TestCloud extends AsyncDisposable {
   readonly protection: Protection;
+  readonly operations: Operations;
+  /** Nobody calls it but the test. */
+  readonly scheduler: Scheduler;
+  /** What another scheduler on the same database is made of. */
+  readonly operationsDeps: OperationsDeps;
   readonly deps: ProtectionDeps;
   /** Waits until the checkpoint, of whichever provider, is in none of the running states. */
   settled(checkpointId: string): Promise<ShownCheckpoint>;
@@ -69,6 +81,8 @@ export async function openTestCloud(options: {
   readonly key?: Uint8Array;
   /** What a project may have; any number unless said. */
   readonly quota?: Partial<QuotaLimits>;
+  /** Of the scheduler, for tests that move time. */
+  readonly clock?: Clock;
   /** What the bank is said to hold. */
   readonly capacityBytes?: number;
 }): Promise<TestCloud> {
@@ -142,6 +156,17 @@ export async function openTestCloud(options: {
     log: silentLog,
   };
   const protection = createProtection(deps);
+  const operationsDeps: OperationsDeps = {
+    knex,
+    triggers: createTriggerStore(knex),
+    scheduledOperations: createScheduledOperationStore(knex),
+    runs: createRunStore(knex),
+    checkpoints,
+    protection,
+    limits: { minIntervalSeconds: 3600 },
+    clock: options.clock ?? systemClock,
+    log: silentLog,
+  };
   const startOwnWorker = (): Promise<Worker> =>
     startWorker({
       knex,
@@ -168,6 +193,9 @@ export async function openTestCloud(options: {
 
   return {
     protection,
+    operations: createOperations(operationsDeps),
+    scheduler: createScheduler(operationsDeps),
+    operationsDeps,
     deps,
     settled: (id) =>
       until(

@@ -295,7 +295,10 @@ function unknownType(type: string): Fault {
 }
 
 /** By time in the direction of the first sort key; filters are the API's business to pass on, not applied here. */
-function pageOf<Item extends { id: string; projectId: string; createdAt: number }>(all: Item[], query: PageQuery): Page<Item> {
+export function pageOf<Item extends { id: string; projectId: string; createdAt: number }>(
+  all: Item[],
+  query: PageQuery,
+): Page<Item> {
   const sign = query.sort[0]?.direction === 'asc' ? 1 : -1;
   const mine = all
     .filter((each) => query.projectId === undefined || each.projectId === query.projectId)

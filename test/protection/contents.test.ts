@@ -43,6 +43,7 @@ beforeAll(async () => {
   });
   api = await createServer({
     protection: cloud.protection,
+    operations: cloud.operations,
     identity: createNoauthIdentity(),
     log: silentLog,
     readiness: async () => ({ ready: true, checks: {} }),
