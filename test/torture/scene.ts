@@ -109,6 +109,12 @@ export class Scene {
     return new Scene({ ...this, store: await copyStore(this.store), promised: new Map(this.promised) }, this.#seen);
   }
 
+  /** The same scene with its bank in another store, which is empty. */
+  async moveTo(store: ObjectStore): Promise<Scene> {
+    for (const key of await listKeys(this.store)) await store.put(key, await this.store.get(key));
+    return new Scene({ ...this, store, promised: new Map(this.promised) }, new Set());
+  }
+
   /** A folder that no process has used so far, as on another machine. */
   createFolder(): string {
     return mkdtempSync(join(this.folder, 'process-'));

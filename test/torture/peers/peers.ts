@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../../src/base/clock.ts';
 import { createSeeded, type Seeded } from '../../kit/seeded.ts';
 import { upTo } from '../scene.ts';
-import { isInstalled, type Tool } from './tools.ts';
+import { type Command, isInstalled, type Tool } from './tools.ts';
 import { Workplace } from './workplace.ts';
 
 /** What one tool came to in one experiment: how often each thing was so, of how many. */
@@ -21,46 +21,42 @@ type PeerExperiment = (workplace: Workplace, count: Count, chance: Seeded, runs:
 
 /** A kill that nobody can catch, at a moment by chance; then the same again as if nothing had been. */
 const kills: PeerExperiment = async (workplace, count, chance, runs) => {
-  const { tool, promised, source } = workplace;
+  const { promised } = workplace;
   const [oldest = '', ...others] = promised.keys();
-  const operations = { backup: [tool.backup(source, 'killed')], collect: tool.collect(oldest), check: [tool.check] };
-  for (const [name, commands] of Object.entries(operations)) {
+  for (const name of ['backup', 'collect', 'check'] as const) {
+    const commandsOf = ({ tool, source }: Workplace): readonly Command[] =>
+      ({ backup: [tool.backup(source, 'killed')], collect: tool.collect(oldest), check: [tool.check] })[name];
     const rehearsal = workplace.clone();
     const began = systemClock.monotonic();
-    for (const command of own(rehearsal, name, oldest, commands)) await rehearsal.run(command);
+    await runAll(rehearsal, commandsOf(rehearsal));
     const lastsMs = systemClock.monotonic() - began;
     rehearsal.remove();
     for (let n = 0; n < runs; n++) {
       const place = workplace.clone();
-      let leftMs = Math.max(1, chance.fraction() * lastsMs);
-      let wasKilled = false;
-      for (const command of own(place, name, oldest, commands)) {
-        const start = systemClock.monotonic();
-        if (!wasKilled) wasKilled = (await place.run(command, Math.max(1, Math.round(leftMs)))).code === undefined;
-        leftMs -= systemClock.monotonic() - start;
-      }
-      if (wasKilled) {
-        const { restored } = await place.backUpAgain('after');
-        count(`killed ${name}: next backup`, restored);
-        const last = others.at(-1) ?? '';
+      if (await isKilled(place, commandsOf(place), chance.fraction() * lastsMs)) {
+        count(`killed ${name}: next backup`, await place.backUpAgain('after'));
+        const [last = ''] = others.slice(-1);
         count(`killed ${name}: earlier snapshot`, await place.restore(last, promised.get(last) ?? Buffer.alloc(0)));
         count(`killed ${name}: check`, (await place.run(place.tool.check)).code === 0 ? 'clean' : 'complains');
-        const collected = await Promise.all([runAll(place, place.tool.collect(others[0] ?? ''))]);
-        count(`killed ${name}: next collection`, collected[0] ? 'runs' : 'refuses');
-      }
+        const isCollected = await runAll(place, place.tool.collect(others[0] ?? ''));
+        count(`killed ${name}: next collection`, isCollected ? 'runs' : 'refuses');
+      } else count(`killed ${name}: kills`, 'came too late');
       place.remove();
     }
   }
 };
 
-/** The operation's commands for a clone, which lies elsewhere. */
-function own(place: Workplace, name: string, oldest: string, commands: readonly { program: string; args: readonly string[] }[]) {
-  if (name === 'backup') return [place.tool.backup(place.source, 'killed')];
-  if (name === 'collect') return place.tool.collect(oldest);
-  return commands.length > 0 ? [place.tool.check] : [];
+/** Runs the commands until the time is up; false when they ended before. */
+async function isKilled(place: Workplace, commands: readonly Command[], afterMs: number): Promise<boolean> {
+  const began = systemClock.monotonic();
+  for (const command of commands) {
+    const leftMs = Math.max(1, Math.round(afterMs - (systemClock.monotonic() - began)));
+    if ((await place.run(command, leftMs)).code === undefined) return true;
+  }
+  return false;
 }
 
-async function runAll(place: Workplace, commands: readonly { program: string; args: readonly string[] }[]): Promise<boolean> {
+async function runAll(place: Workplace, commands: readonly Command[]): Promise<boolean> {
   for (const command of commands) if ((await place.run(command)).code !== 0) return false;
   return true;
 }
@@ -80,11 +76,10 @@ const mutations: Readonly<Record<string, (bytes: Buffer, chance: Seeded) => Buff
 /** Each kind of file × 8 ways of damage. */
 const damages: PeerExperiment = async (workplace, count, chance) => {
   const foreign = await Workplace.make(workplace.tool.name, 1 + upTo(chance, 1_000_000));
-  const older = readAll(workplace.clone());
   for (const kind of Object.keys(workplace.tool.files())) {
     for (const mutation of [...Object.keys(mutations), 'swap', 'roll back', 'replay']) {
       const place = workplace.clone();
-      const file = damageOne(place, kind, mutation, { foreign, older, chance });
+      const file = damageOne(place, kind, mutation, { foreign, chance });
       if (file !== undefined) await judgeDamage(place, kind, file, count);
       place.remove();
     }
@@ -94,7 +89,6 @@ const damages: PeerExperiment = async (workplace, count, chance) => {
 
 interface Others {
   readonly foreign: Workplace;
-  readonly older: ReadonlyMap<string, Buffer>;
   readonly chance: Seeded;
 }
 
@@ -137,7 +131,7 @@ async function judgeDamage(place: Workplace, kind: string, file: string, count: 
   const verdict = code === 0 ? 'silent' : place.tool.names(output, file) ? 'named' : 'noticed';
   count(`${kind}: check`, verdict);
   if (outcomes.some((outcome) => outcome !== 'equal')) count(`${kind}: check of what does not restore`, verdict);
-  count(`${kind}: next backup`, (await place.backUpAgain('after')).restored);
+  count(`${kind}: next backup`, await place.backUpAgain('after'));
 }
 
 /** A disk without room, without inodes, or read-only; and then with room again. */
@@ -161,7 +155,7 @@ const fullDisks: PeerExperiment = async (workplace, count, chance, runs) => {
         const [last = '', expected = Buffer.alloc(0)] = [...place.promised].at(-1) ?? [];
         count(`${obstacle}: earlier snapshot, meanwhile`, await place.restore(last, expected));
         execFileSync('mount', ['-o', 'remount,rw,size=256m,nr_inodes=100000', place.tool.repository]);
-        count(`${obstacle}: backup with room again`, (await place.backUpAgain('after')).restored);
+        count(`${obstacle}: backup with room again`, await place.backUpAgain('after'));
         count(`${obstacle}: earlier snapshot, afterwards`, await place.restore(last, expected));
         count(`${obstacle}: check`, (await place.run(place.tool.check)).code === 0 ? 'clean' : 'complains');
       } finally {
@@ -197,9 +191,7 @@ export const peerExperiments = Object.keys(experiments);
 /** Karri's plain commands, restic and borg through the same; a line for everything that was looked at. */
 export async function comparePeers(
   ids: readonly string[],
-  seed: number,
-  runs: number,
-  say: (line: string) => void,
+  { seed, runs, say }: { readonly seed: number; readonly runs: number; readonly say: (line: string) => void },
 ): Promise<PeerRow[]> {
   const rows: PeerRow[] = [];
   for (const name of ['karri', 'restic', 'borg'] as const) {
@@ -229,4 +221,28 @@ export async function comparePeers(
     }
   }
   return rows;
+}
+
+/** One line for everything that was looked at, the tools beside each other. */
+export function formatPeers(rows: readonly PeerRow[]): string {
+  const tools = [...new Set(rows.map(({ tool }) => tool))];
+  const lines = [...new Set(rows.map(({ experiment, what }) => `${experiment} ${what}`))];
+  const cell = (line: string, tool: string): string => {
+    const row = rows.find((one) => one.tool === tool && `${one.experiment} ${one.what}` === line);
+    return row === undefined
+      ? '–'
+      : Object.entries(row.counts)
+          .map(([outcome, count]) => `${count} ${outcome}`)
+          .join(', ');
+  };
+  const table = [['', ...tools], ...lines.map((line) => [line, ...tools.map((tool) => cell(line, tool))])];
+  const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
+  return table
+    .map((row) =>
+      row
+        .map((text, column) => text.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }

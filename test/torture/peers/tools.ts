@@ -143,6 +143,8 @@ export function isInstalled(name: Tool['name']): boolean {
 export interface Ended {
   /** Undefined when it was killed, or did not end within the time. */
   readonly code: number | undefined;
+  readonly printed: string;
+  /** The same, and what it complained of. */
   readonly output: string;
 }
 
@@ -159,7 +161,7 @@ export function runTool(tool: Tool, { program, args }: Command, killAfterMs = hu
     } as const;
     execFile(program, args, options, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : undefined;
-      resolve({ code, output: `${stdout}${stderr}` });
+      resolve({ code, printed: stdout, output: `${stdout}${stderr}` });
     });
   });
 }

@@ -35,7 +35,7 @@ export class Workplace {
       chance.bytes(300_000).copy(bytes, n * 400_000);
       writeFileSync(source, bytes);
       await demand(tool, tool.backup(source, `s${n}`));
-      const id = tool.readNames((await demand(tool, tool.list)).output).find((one) => !promised.has(one));
+      const id = tool.readNames((await demand(tool, tool.list)).printed).find((one) => !promised.has(one));
       if (id === undefined) throw new Error(`${name} does not list what it has backed up.`);
       promised.set(id, Buffer.from(bytes));
     }
@@ -66,12 +66,11 @@ export class Workplace {
   }
 
   /** Backs the source up and restores it: what the next night would do. */
-  async backUpAgain(name: string): Promise<{ readonly restored: Restored; readonly output: string }> {
-    const { code, output } = await this.run(this.tool.backup(this.source, name));
-    if (code !== 0) return { restored: 'failed', output };
-    const listed = await this.run({ ...this.tool.list });
-    const id = listed.code === 0 ? this.tool.readNames(listed.output).find((one) => !this.promised.has(one)) : undefined;
-    return { restored: id === undefined ? 'failed' : await this.restore(id, readFileSync(this.source)), output };
+  async backUpAgain(name: string): Promise<Restored> {
+    if ((await this.run(this.tool.backup(this.source, name))).code !== 0) return 'failed';
+    const listed = await this.run(this.tool.list);
+    const id = listed.code === 0 ? this.tool.readNames(listed.printed).find((one) => !this.promised.has(one)) : undefined;
+    return id === undefined ? 'failed' : this.restore(id, readFileSync(this.source));
   }
 
   remove(): void {
