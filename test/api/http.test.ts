@@ -149,7 +149,7 @@ describe('paths', () => {
     ['POST', '/v1/p1/plans/c41d9e7a-52f6-4f0e-8a3f-6f1f9d0c7b25/action'],
     ['GET', '/v1/p1/plans/new'],
     ['POST', '/v1/p1/operation_logs'],
-    ['GET', '/v1/p1/triggers'],
+    ['GET', '/v1/p1/triggers/new'],
   ] as const)('%s %s is generated and unhandled: 404 in JSON', async (method, url) => {
     const response = await api.call(method, url, method === 'GET' || method === 'DELETE' ? {} : { body: 'not json' });
     expect([response.statusCode, response.json()]).toEqual([404, fault('itemNotFound', 404)]);

@@ -75,7 +75,7 @@ function readKindTables(files: readonly SourceFile[]): Map<string, string> {
 }
 
 export function looksLikeCode(text: string): boolean {
-  return /^[a-z][a-z0-9]*\.[a-z][a-z0-9_]*$/.test(text);
+  return /^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$/.test(text);
 }
 
 /** `src/FAULTS.md`, as `npm run docs:write` writes it. */
