@@ -111,7 +111,7 @@ export async function openRepository(
     log,
     threads,
     writingKeyId: keys.writing.id,
-    source: new PackReader({ store, index, pool, onBad: (fault) => bad.note(fault) }),
+    source: new PackReader({ store, index, pool, onBad: (fault) => bad.note(fault), isBad: (id) => bad.ids.has(id) }),
     noteDamage: (fault) => bad.note(fault),
     openSession(sessionOptions) {
       const began = currentStanding(trust);
@@ -142,7 +142,7 @@ export async function openRepository(
     isWhole: (id) => index.isWhole(id),
   };
   const trust: TrustParts = { core, store, index, view, bad, presence, snapshots };
-  const parts = { ...options, keys, core, index, snapshots, bad };
+  const parts = { ...options, ...trust, keys };
 
   const use = <T>({ signal }: { readonly signal?: AbortSignal | undefined }, work: () => Promise<T>): Promise<T> =>
     lease.hold(async () => {
@@ -217,7 +217,8 @@ export async function openRepository(
     listSnapshots: () => snapshots.list(),
     check: (percent, transfer) =>
       use(transfer, async () => (await import('./check/check.ts')).checkRepository(parts, percent, transfer)),
-    repair: (transfer) => use(transfer, async () => (await import('./check/repair.ts')).repair({ ...parts, view, presence }, transfer)),
+    repair: (transfer) =>
+      use(transfer, async () => (await import('./check/repair.ts')).repair({ ...parts, view, presence }, transfer)),
     sealDocument: (kind, name, plain) => sealObject(keys.writing, projectId, `document:${kind}`, name, plain),
     openDocument(kind, name, sealed) {
       const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);

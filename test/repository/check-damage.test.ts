@@ -137,14 +137,13 @@ describe.each(kinds)('%s', (kind) => {
       await withInline(store, async (repository) => {
         // What was damaged is what a check of the structure and all bytes says, and nothing else is.
         const found = await repository.check(100, {});
-        await expectNamed(store, repository, found, key, { isGone: bytes === undefined, isRead: round < reads[kind], hint });
+        await expectNamed(repository, found, key, { isGone: bytes === undefined, isRead: round < reads[kind], hint });
       });
     }
   });
 });
 
 async function expectNamed(
-  store: ObjectStore,
   repository: Repository,
   { damages, replaced }: CheckSummary,
   key: string,
@@ -162,6 +161,14 @@ async function expectNamed(
     for (const id of ids) await expectReads(repository, id, undefined, hint);
     return;
   }
+  if (kind === 'snapshots' && isGone)
+    await expect(repository.verifySnapshot(idOf(key), 100, {}), hint).rejects.toMatchObject({
+      code: 'repository.snapshot_absent',
+    });
+  if (kind === 'snapshots' && isGone && idOf(key) === world.trees[1]) {
+    expect(damages, hint).toEqual([]); // no garbage collection has seen it: only who knows its name misses it
+    return;
+  }
   expect(more, hint).toEqual([]);
   expect(damage?.object, hint).toMatch(isGone && kind !== 'packs' ? patternOf(key) : new RegExp(`^${key}$`));
   if (damage === undefined) return;
@@ -173,11 +180,6 @@ async function expectNamed(
   }
   for (const id of isRead ? ids : [])
     if (kind !== 'snapshots' || idOf(key) !== id) await expectReads(repository, id, damage, hint);
-  if (kind === 'snapshots' && isGone)
-    await expect(repository.verifySnapshot(idOf(key), 100, {}), hint).rejects.toMatchObject({
-      code: 'repository.snapshot_absent',
-    });
-  expect(await store.stat(`keys/destroyed`)).toBeUndefined();
 }
 
 /** Of what is gone a check knows no more than that. */

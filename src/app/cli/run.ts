@@ -14,6 +14,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   check: async () => (await import('./check.ts')).check,
   forget: async () => (await import('./forget.ts')).forget,
   gc: async () => (await import('./gc.ts')).gc,
+  'key rotate': async () => (await import('./key-rotate.ts')).keyRotate,
+  'key destroy': async () => (await import('./key-destroy.ts')).keyDestroy,
   'token create': async () => (await import('./token-create.ts')).tokenCreate,
   'token list': async () => (await import('./token-list.ts')).tokenList,
   'token revoke': async () => (await import('./token-revoke.ts')).tokenRevoke,

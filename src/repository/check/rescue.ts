@@ -30,7 +30,8 @@ export async function rescueChunks(parts: CheckParts, signal: AbortSignal | unde
         const bytes = pack && (await readPack(parts, pack, session.signal));
         if (!bytes) continue;
         await eachLimited(blocksOf(pack, bytes, records), core.threads + 1, async (batch) => {
-          rescued += await session.run(storeReadable, { batch }, batchTransfer(batch));
+          const stored = await session.run(storeReadable, { batch }, batchTransfer(batch));
+          rescued += stored;
         });
       }
     });

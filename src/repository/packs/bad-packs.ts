@@ -39,10 +39,11 @@ export class BadPacks {
   note(fault: Fault): void {
     const { object } = fault.details;
     const id = fault.kind === 'corrupt' && typeof object === 'string' ? findPackId(object) : undefined;
-    if (id === undefined || this.ids.has(id)) return;
+    if (id === undefined) return;
     const { index, keys, projectId, store, log } = this.#options;
+    index.distrust([id]); // a known one, too: what is known of the index may have been read since
+    if (this.ids.has(id)) return;
     this.ids.add(id);
-    index.distrust([id]);
     const text = JSON.stringify({ format: 1, pack: id, what: fault.message });
     const put = store
       .put(badKey(id), sealObject(keys.writing, projectId, 'bad', id, Buffer.from(text)), { ifAbsent: true })

@@ -4,6 +4,7 @@ import type { ObjectStore } from '../../storage/object-store.ts';
 import type { ChunkIndex } from '../index/chunk-index.ts';
 import type { ChunkPlace } from '../index/chunk-table.ts';
 import type { PackEntry } from '../index/format.ts';
+import type { FoundChunk } from '../index/state.ts';
 import { packKey } from '../layout.ts';
 import type { TaskPool } from '../workers/pool.ts';
 import { type BlockBatch, batchTransfer, type ChunkSource, type ReadOptions } from './chunk-source.ts';
@@ -45,6 +46,8 @@ export interface PackReaderOptions {
   readonly pool: Pick<TaskPool, 'run'>;
   /** Told of every pack that is found damaged. */
   readonly onBad: (fault: Fault) => void;
+  /** Read only where no other pack has the chunk. */
+  readonly isBad: (packId: string) => boolean;
 }
 
 /** See `ChunkSource`. */
@@ -53,12 +56,14 @@ export class PackReader implements ChunkSource {
   readonly #index: ChunkIndex;
   readonly #pool: Pick<TaskPool, 'run'>;
   readonly #onBad: (fault: Fault) => void;
+  readonly #isBad: (packId: string) => boolean;
 
-  constructor({ store, index, pool, onBad }: PackReaderOptions) {
+  constructor({ store, index, pool, onBad, isBad }: PackReaderOptions) {
     this.#store = store;
     this.#index = index;
     this.#pool = pool;
     this.#onBad = onBad;
+    this.#isBad = isBad;
   }
 
   has(id: Uint8Array): boolean {
@@ -144,17 +149,22 @@ export class PackReader implements ChunkSource {
     let refreshed = false;
     for (let want = 0; want * 32 < ids.length; want++) {
       const id = ids.subarray(want * 32, want * 32 + 32);
-      let found = this.#index.find(id);
+      let found = this.#find(id);
       if (found === undefined && !refreshed) {
         await this.#index.refresh(signal);
         refreshed = true;
-        found = this.#index.find(id);
+        found = this.#find(id);
       }
       if (found !== undefined) planned.push({ ...found, want });
       else if (onDamage) onDamage(this.#index.absentFault(id), [want]);
       else throw this.#index.absentFault(id);
     }
     return planned;
+  }
+
+  #find(id: Uint8Array): FoundChunk | undefined {
+    const places = this.#index.findAll(id);
+    return places.find(({ pack }) => !this.#isBad(pack.id)) ?? places[0];
   }
 
   async #fetchRange(

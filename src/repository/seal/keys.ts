@@ -41,7 +41,10 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
     await writeSlots(options, { id: randomId(), secret: randomBytes(32) }, 0);
     slots = await readLiveSlots(options);
   }
-  return ringOf(slots, options);
+  const ring = ringOf(slots, options);
+  // Its maker died between the two, or one was lost: whoever may make keys makes the other one.
+  if (create && slots.length === 1) await writeSlots(options, ring.writing, 1);
+  return ring;
 }
 
 /** @throws {Fault} `repository.wrong_key` (invalid) */
