@@ -254,7 +254,8 @@ export async function openRepository(
 }
 
 async function startThreads(options: PoolOptions): Promise<TaskPool> {
-  return (await import('./workers/pool.ts')).Pool.start(options);
+  const { Pool } = await import('./workers/pool.ts');
+  return new Pool(options);
 }
 
 interface PackStorer {

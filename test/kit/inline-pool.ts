@@ -50,7 +50,7 @@ export const startInlinePool: StartPool = async (options) => {
   const contextOf = (signal: AbortSignal | undefined): WorkerContext => ({
     sink,
     identify: (plain, keyId) => getHash(keyId).digest(plain),
-    openBatch: (batch, visit, onBad) => openBatch(batch, openKeys, visit, onBad),
+    openBatch: (batch, ...how) => openBatch(batch, openKeys, ...how),
     openIndex: (id, bytes) => openObject(keys.all, projectId, 'index', id, Buffer.from(bytes))?.plain,
     throwIfAborted: () => throwIfAborted(signal),
     transfer: () => undefined,

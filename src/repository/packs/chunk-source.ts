@@ -22,6 +22,9 @@ export interface BlockBatch {
   readonly wants: Uint32Array<ArrayBuffer>;
 }
 
+/** When the chunks of a block that was authenticated are compared with their ids: before they are shown, or by the caller, later, for whom they are. */
+export type Identified = 'at once' | 'afterwards';
+
 /** Everything in a batch that can be transferred, for `run(task, input, transfer)`. */
 export function batchTransfer(batch: BlockBatch): ArrayBuffer[] {
   return [batch.bytes.buffer, batch.blocks.buffer, batch.chunks.buffer, batch.ids.buffer, batch.wants.buffer];

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { type FileHandle, link, lstat, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { throwIfAborted } from '../../base/abort.ts';
-import { Fault } from '../../base/faults.ts';
+import { Fault, isFault } from '../../base/faults.ts';
 import type { RestoreSummary, TransferOptions } from '../contract.ts';
 import type { RepositoryCore } from '../core.ts';
 import { eachLimited } from '../each-limited.ts';
 import { errnoOf, fileFault } from '../file-faults.ts';
-import { batchTransfer } from '../packs/chunk-source.ts';
+import { batchTransfer, type Identified } from '../packs/chunk-source.ts';
 import { placeChunksOf } from '../packs/place-chunks.ts';
 import type { SnapshotRecord } from '../snapshots/record.ts';
 import { readLeaves } from './leaves.ts';
@@ -16,6 +16,7 @@ import { decodeRoot, type LeafSlots, leafSpanBytes, slotBytes, slotCountOf, slot
 import { compareVolume, countProgress, type VolumeTarget } from './read-back.ts';
 import { openVolume } from './source.ts';
 import { clearSegment, placeChunks, segmentBytes } from './tasks.ts';
+import { WriteBack } from './write-back.ts';
 
 /** Leaves that are restored together: 16 GiB of volume, 2 MiB of ids, so that memory does not grow with the volume. */
 const leavesPerWindow = 64;
@@ -126,6 +127,11 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/**
+ * Writes the volume and reads it back. Chunks that were authenticated are compared with their ids only then, and not before they are
+ * written as well: each byte is compared once, where it ends up. When that fails, everything is written again, chunk by chunk compared, so that
+ * a pack that holds another chunk than its index says is named, and another copy of it is used.
+ */
 async function fill(
   core: RepositoryCore,
   record: SnapshotRecord,
@@ -133,17 +139,47 @@ async function fill(
   loss: VolumeLoss,
   options: TransferOptions,
 ): Promise<void> {
+  if (!options.salvage) {
+    try {
+      return await writeAndCompare(core, record, target, loss, options, 'afterwards');
+    } catch (error) {
+      if (!isFault(error, 'repository.restore_differs')) throw error;
+      core.log.warn('What was restored differs when it is read back; it is restored once more.', { reason: error.message });
+    }
+  }
+  await writeAndCompare(core, record, target, loss, options, 'at once');
+}
+
+async function writeAndCompare(
+  core: RepositoryCore,
+  record: SnapshotRecord,
+  target: Target,
+  loss: VolumeLoss,
+  options: TransferOptions,
+  identified: Identified,
+): Promise<void> {
   const { leaves } = decodeRoot(record);
   const progress = countProgress('restore', record.sizeBytes, options);
-  for (let first = 0; first < leaves.length; first += leavesPerWindow) {
-    const some = leaves.slice(first, first + leavesPerWindow);
-    const window = options.salvage
-      ? await loss.readLeaves(first, some, options.signal)
-      : await readLeaves(core, record, first, some, options.signal);
-    await placeWindow(core, record, target, first, window, loss, progress, options);
+  const writeBack = new WriteBack(target.path, target.handle);
+  const onWritten = (bytes: number): void => {
+    progress(bytes);
+    writeBack.note(bytes);
+  };
+  try {
+    for (let first = 0; first < leaves.length; first += leavesPerWindow) {
+      const some = leaves.slice(first, first + leavesPerWindow);
+      const window = options.salvage
+        ? await loss.readLeaves(first, some, options.signal)
+        : await readLeaves(core, record, first, some, options.signal);
+      await placeWindow(core, record, target, first, window, loss, onWritten, options, identified);
+    }
+    const wanted = await loss.digest();
+    // Beside each other: what is read back is what the disk is being given.
+    const outcomes = await Promise.allSettled([writeBack.finish(), compareVolume(core, record, target, wanted, options)]);
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  } finally {
+    await writeBack.settle();
   }
-  await attempt('make durable', target.path, () => target.handle.sync());
-  await compareVolume(core, record, target, await loss.digest(), options);
 }
 
 async function placeWindow(
@@ -155,6 +191,7 @@ async function placeWindow(
   loss: VolumeLoss,
   progress: (bytes: number) => void,
   { signal, salvage }: TransferOptions,
+  identified: Identified,
 ): Promise<void> {
   const ids: Buffer[] = [];
   const offsets: number[] = [];
@@ -180,7 +217,7 @@ async function placeWindow(
     Buffer.concat(ids),
     async (batch) => {
       const targets = Float64Array.from(batch.wants, (want) => offsets[want] ?? 0);
-      const input = { fd, name: path, batch, offsets: targets };
+      const input = { fd, name: path, batch, offsets: targets, sizeBytes: record.sizeBytes, identified };
       const transfer = [...batchTransfer(batch), targets.buffer];
       const { written, bad } = await core.run(placeChunks, input, { signal, transfer });
       progress(written);

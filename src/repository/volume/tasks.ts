@@ -3,7 +3,7 @@ import { MiB } from '../../base/bytes.ts';
 import { Fault } from '../../base/faults.ts';
 import { fileFault } from '../file-faults.ts';
 import type { Level } from '../packs/chunk-sink.ts';
-import type { BlockBatch } from '../packs/chunk-source.ts';
+import type { BlockBatch, Identified } from '../packs/chunk-source.ts';
 import type { BadPiece } from '../packs/open-batch.ts';
 import { loadPosix } from '../tree/posix.ts';
 import type { AnyTask, Task, WorkerContext } from '../workers/task.ts';
@@ -147,6 +147,9 @@ export interface PlaceInput {
   readonly batch: BlockBatch;
   /** Where in the file each entry of `batch.wants` goes. */
   readonly offsets: Float64Array<ArrayBuffer>;
+  /** Nothing is written behind it. */
+  readonly sizeBytes: number;
+  readonly identified: Identified;
 }
 
 export interface PlaceOutput {
@@ -158,17 +161,20 @@ export interface PlaceOutput {
 /** Writes the chunks of a batch to every place that wants them. */
 export const placeChunks: Task<PlaceInput, PlaceOutput> = {
   name: 'volume.place_chunks',
-  run({ fd, name, batch, offsets }, context) {
+  run({ fd, name, batch, offsets, sizeBytes, identified }, context) {
     let written = 0;
     const bad: BadPiece[] = [];
     const write = (plain: Uint8Array, wants: Uint32Array, firstWant: number): void => {
       context.throwIfAborted();
       for (let n = 0; n < wants.length; n++) {
-        writeFully(fd, plain, offsets[firstWant + n] ?? 0, name);
-        written += plain.length;
+        const offset = offsets[firstWant + n] ?? 0;
+        // A chunk that nobody has compared with its id yet may be longer than its slot.
+        const bytes = plain.subarray(0, Math.min(slotBytes, sizeBytes - offset));
+        writeFully(fd, bytes, offset, name);
+        written += bytes.length;
       }
     };
-    context.openBatch(batch, write, (piece) => bad.push(piece));
+    context.openBatch(batch, write, (piece) => bad.push(piece), identified);
     return { written, bad };
   },
 };

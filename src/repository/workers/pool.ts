@@ -46,7 +46,6 @@ interface Thread {
   readonly worker: Worker;
   readonly emptied: MessagePort;
   readonly emptiedCount: Int32Array;
-  readonly ready: Promise<void>;
   /** Handed to the thread and not answered yet; the first one runs. */
   readonly jobs: Map<number, Job>;
 }
@@ -69,17 +68,11 @@ export class Pool {
   #nextId = 0;
   #broken: Fault | undefined;
 
-  private constructor(options: PoolOptions) {
+  /** Nobody waits for the threads to come up: what they are given meanwhile is kept for them. */
+  constructor(options: PoolOptions) {
     this.#options = options;
     this.#threads = Array.from({ length: options.threads }, () => this.#startThread());
-  }
-
-  /** Resolves once every thread is ready. */
-  static async start(options: PoolOptions): Promise<Pool> {
-    const pool = new Pool(options);
-    await Promise.all(pool.#threads.map(({ ready }) => ready));
-    for (const { worker } of pool.#threads) worker.unref();
-    return pool;
+    for (const { worker } of this.#threads) worker.unref();
   }
 
   /** Runs the task in whichever thread is free first. An aborted run settles when the thread has let go of it. */
@@ -176,12 +169,8 @@ export class Pool {
       transferList: [port2],
       execArgv: [],
     });
-    const { promise: ready, resolve, reject } = Promise.withResolvers<void>();
-    const thread: Thread = { worker, emptied: port1, emptiedCount, ready, jobs: new Map() };
-    worker.on('message', (message: FromWorker) => {
-      if (message.type === 'ready') resolve();
-      else this.#receive(thread, message);
-    });
+    const thread: Thread = { worker, emptied: port1, emptiedCount, jobs: new Map() };
+    worker.on('message', (message: FromWorker) => this.#receive(thread, message));
     worker.on('error', (cause) => {
       const fault = new Fault(
         'internal',
@@ -192,14 +181,13 @@ export class Pool {
           help: 'Give the process more memory if it ran out of it; the operation can be started again and goes on from what is stored.',
         },
       );
-      reject(fault);
       this.#options.onDeath(fault);
       void this.#break(fault);
     });
     return thread;
   }
 
-  #receive(thread: Thread, message: Exclude<FromWorker, { type: 'ready' }>): void {
+  #receive(thread: Thread, message: FromWorker): void {
     if (message.type === 'pack') {
       void this.#storePack(thread, message);
       return;

@@ -1,5 +1,5 @@
 import type { ChunkId, ChunkSink } from '../packs/chunk-sink.ts';
-import type { BlockBatch } from '../packs/chunk-source.ts';
+import type { BlockBatch, Identified } from '../packs/chunk-source.ts';
 import type { BadPiece } from '../packs/open-batch.ts';
 
 /**
@@ -23,13 +23,14 @@ export interface WorkerContext {
   /**
    * Opens the batch block by block and calls `visit` once a chunk, ids checked. `plain` is valid during the call only;
    * `wants` are the positions in the list that `ChunkSource.batches` was given, and stand in `batch.wants` from `firstWant` on.
-   * With `onBad` it goes on over damage.
+   * With `onBad` it goes on over damage. Ids are checked `at once` unless the caller does so himself.
    * @throws {Fault} `repository.pack_damaged` (corrupt) that names the pack
    */
   openBatch(
     batch: BlockBatch,
     visit: (plain: Uint8Array, wants: Uint32Array, firstWant: number) => void,
     onBad?: (piece: BadPiece) => void,
+    identified?: Identified,
   ): void;
   /** What a sealed index object says; undefined when it does not open. */
   openIndex(id: string, bytes: Uint8Array): Buffer | undefined;

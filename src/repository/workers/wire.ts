@@ -26,7 +26,6 @@ export type ToWorker =
 
 /** Worker → main thread. */
 export type FromWorker =
-  | { readonly type: 'ready' }
   | { readonly type: 'seen'; readonly id: number }
   | { readonly type: 'done'; readonly id: number; readonly output: unknown; readonly counters: SinkCounters }
   | { readonly type: 'failed'; readonly id: number; readonly fault: WireFault }

@@ -46,7 +46,7 @@ const openKeys = { roots, hashes, projectId: setup.projectId };
 const context: WorkerContext = {
   sink,
   identify: (plain, keyId) => getHash(keyId).digest(plain),
-  openBatch: (batch, visit, onBad) => openBatch(batch, openKeys, visit, onBad),
+  openBatch: (batch, ...how) => openBatch(batch, openKeys, ...how),
   openIndex: (id, bytes) =>
     openObject(roots, setup.projectId, 'index', id, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))?.plain,
   throwIfAborted,
@@ -74,7 +74,6 @@ port.on('message', (message: ToWorker) => {
     send({ type: 'failed', id: message.id, fault: encodeFault(error) }, []);
   }
 });
-send({ type: 'ready' }, []);
 
 function getTask(name: string): (typeof tasks)[number] {
   const task = byName.get(name);
