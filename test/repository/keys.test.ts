@@ -18,6 +18,22 @@ test('the key is made once and found again', async () => {
   expect(await listKeys(store)).toHaveLength(2);
 });
 
+test('a slot whose twin is missing gets another by whoever may make keys', async () => {
+  const store = createMemoryStore();
+  const made = await openKeyRing({ ...options, store });
+  await store.delete((await listKeys(store)).slice(0, 1));
+  await openKeyRing({ ...options, store, create: false });
+  expect(await listKeys(store)).toHaveLength(1);
+  await openKeyRing({ ...options, store });
+  const [left, ...twins] = await listKeys(store);
+  expect(twins).toHaveLength(1);
+  for (const gone of [left ?? '', ...twins]) {
+    const other = createMemoryStore();
+    for (const key of await listKeys(store)) if (key !== gone) await other.put(key, await store.get(key));
+    expect((await openKeyRing({ ...options, store: other, create: false })).writing).toEqual(made.writing);
+  }
+});
+
 test('without one and without leave to make it', async () => {
   const store = createMemoryStore();
   await expect(openKeyRing({ ...options, store, create: false })).rejects.toMatchObject({

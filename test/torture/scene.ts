@@ -25,7 +25,7 @@ setFlagsFromString('--external-memory-accounted-in-global-limit');
 export const memoryFolder = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 /** How many collections it takes until what nobody needs is gone: suspect, quarantine, verdict, deletion, and again for further copies. */
-export const quietGenerations = 12;
+const quietGenerations = 12;
 
 /** What a rotation puts in the place of the provider key. */
 export const nextProviderKey = Buffer.alloc(32, 5);
