@@ -22,6 +22,8 @@ const shared: Record<string, string> = {
   instance_id: '',
   resource_id: '',
   service_id: '999999',
+  // Of a whole bank; for administrators.
+  gc_id: newId(),
   name: 'matrix',
   path: 'hello.txt',
 };
@@ -160,7 +162,7 @@ function expectNone(kind: string): void {
 
 /** Written down once more, so that a slip in the rules of the code shows. */
 function mayCall(role: string, { rule }: Operation): boolean {
-  if (/^(quota:(update|delete)|quota_class:update|service:\w+)$/.test(rule)) return role === 'admin';
+  if (/^(quota:(update|delete)|quota_class:update|service:\w+|provider:gc_\w+)$/.test(rule)) return role === 'admin';
   return role !== 'reader' || /:(\w+_)?(get|list)(_all|_default)?$/.test(rule);
 }
 
