@@ -55,9 +55,13 @@ export function createInlineCore(): InlineCore {
   const context = (signal: AbortSignal | undefined): WorkerContext => ({
     sink,
     identify: (plain) => digest(plain),
-    openBatch(batch, visit) {
-      for (let i = 0; i < batch.wants.length; i++)
-        visit(get(batch.ids.subarray(i * 32, i * 32 + 32)), batch.wants.subarray(i, i + 1), i);
+    openBatch(batch, visit, onBad) {
+      for (let i = 0; i < batch.wants.length; i++) {
+        const id = batch.ids.subarray(i * 32, i * 32 + 32);
+        const wants = batch.wants.subarray(i, i + 1);
+        if (onBad !== undefined && !sink.has(id)) onBad({ packId: 'inline', what: 'a chunk is absent', wants: [...wants] });
+        else visit(get(id), wants, i);
+      }
     },
     openIndex: () => undefined,
     throwIfAborted: () => throwIfAborted(signal),

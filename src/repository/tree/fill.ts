@@ -53,7 +53,7 @@ export class TreeFill {
   }
 
   /**
-   * Gives the digest of the nodes, which is the snapshot's unless segments were lost.
+   * Gives the digest of what was made, which is the snapshot's unless something was lost.
    * @throws {Fault} `repository.tree_damaged`, `repository.digest_differs` (corrupt)
    */
   async run(): Promise<string> {
@@ -84,7 +84,9 @@ export class TreeFill {
         'Owners were not restored, nor setuid and setgid bits of files of others: only root may set them. Everything belongs to the user Karri runs as.',
       );
     }
-    const digest = await core.run(treeDigestTask, { bareIds: this.#bareIds, keyId: target.keyId }, { signal });
+    // With what is lost as if it were one more segment: such a tree is no other's equal.
+    const bareIds = loss.isEmpty ? this.#bareIds : [...this.#bareIds, Buffer.from(JSON.stringify(loss.list()))];
+    const digest = await core.run(treeDigestTask, { bareIds, keyId: target.keyId }, { signal });
     if (digest !== snapshot.digest && loss.isEmpty) throw treeDamaged('its digest is not the one the snapshot names');
     return digest;
   }
