@@ -119,7 +119,7 @@ export async function openRepository(
         ...host,
         async publish(snapshot, figures, signal) {
           const published = await publish(trust, snapshot, { ...figures, gcGeneration: began.generation }, began, signal);
-          const stands = snapshot.kind === 'volume' && index.distrustCount === began.distrustCount;
+          const stands = index.distrustCount === began.distrustCount;
           if (stands) await index.addWhole(published.record.id);
           return published;
         },

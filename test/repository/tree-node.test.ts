@@ -2,7 +2,18 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isFault } from '../../src/base/faults.ts';
 import { ByteReader, ByteWriter } from '../../src/repository/tree/bytes.ts';
-import { type Content, emptyNode, looksUnchanged, readBody, type TreeNode, writeBody } from '../../src/repository/tree/node.ts';
+import {
+  type Content,
+  emptyNode,
+  findPlainContent,
+  headBytes,
+  looksUnchanged,
+  type NodeHead,
+  readBody,
+  type TreeNode,
+  writeBody,
+  writeHead,
+} from '../../src/repository/tree/node.ts';
 import { compareTreePaths } from '../../src/repository/tree/path.ts';
 import { SegmentCutter, SegmentReader, TreeOrder } from '../../src/repository/tree/segments.ts';
 
@@ -81,21 +92,29 @@ describe('node bodies', () => {
   });
 
   test('an unchanged file is recognised, a change of anything is seen', () => {
-    const now = { ino: 12n, ctimeNs: -5n, mtimeNs: 2n ** 70n, size: 9n };
-    const body = encode({
-      ...emptyNode,
-      type: 'file',
-      inode: 12n,
-      ctimeNs: -5n,
-      mtimeNs: 2n ** 70n,
-      size: 9,
-      content: { form: 'none' },
-    });
-    expect(looksUnchanged(body, now)).toBe(true);
-    for (const change of [{ ino: 13n }, { ctimeNs: -6n }, { mtimeNs: 2n ** 70n + 1n }, { size: 10n }]) {
-      expect(looksUnchanged(body, { ...now, ...change })).toBe(false);
-    }
-    expect(looksUnchanged(body.subarray(0, 30), now)).toBe(false);
+    const now = { type: 'file', inode: 12n, ctimeNs: -5n, mtimeNs: 2n ** 70n, size: 9 } as const;
+    const head = (change: Partial<NodeHead>): Buffer => {
+      const writer = new ByteWriter(headBytes);
+      writeHead(writer, { ...now, ...change });
+      return writer.take();
+    };
+    const body = encode({ ...emptyNode, ...now, content: { form: 'none' } });
+    expect(looksUnchanged(body, head({}))).toBe(true);
+    const changes = [{ inode: 13n }, { ctimeNs: -6n }, { mtimeNs: 2n ** 70n + 1n }, { size: 10 }, { type: 'folder' }] as const;
+    for (const change of changes) expect(looksUnchanged(body, head(change))).toBe(false);
+    expect(looksUnchanged(body.subarray(0, 30), head({}))).toBe(false);
+  });
+
+  test('plain content is found without decoding a node, and nothing else is taken for it', () => {
+    fc.assert(
+      fc.property(anyNode, (node) => {
+        const body = encode(node);
+        const found = findPlainContent(body);
+        const isPlain = node.type === 'file' && ['none', 'chunk'].includes(node.content.form) && node.xattrs.length === 0;
+        if (isPlain) expect(found).toEqual(readBody(new ByteReader(body)).content);
+        if (found !== undefined && node.type === 'file') expect(isPlain).toBe(true);
+      }),
+    );
   });
 });
 

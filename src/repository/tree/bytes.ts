@@ -40,6 +40,11 @@ export class ByteWriter {
     bytes[this.length++] = rest;
   }
 
+  u32(value: number): void {
+    this.#room(4).writeUInt32LE(value, this.length);
+    this.length += 4;
+  }
+
   u64(value: bigint): void {
     this.#room(8).writeBigUInt64LE(value, this.length);
     this.length += 8;

@@ -1,5 +1,6 @@
-import { type BigIntStats, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { errnoOf } from '../file-faults.ts';
+import type { KnownFacts } from './facts.ts';
 import { emptyNode, maxBodyBytes, type TreeNode } from './node.ts';
 import { systemPath, type TreePath, treePathText } from './path.ts';
 import { loadPosix, type Xattr } from './posix.ts';
@@ -14,32 +15,28 @@ const maxXattrBytes = maxBodyBytes / 2;
 export function describeNode(
   root: string,
   path: TreePath,
-  stat: BigIntStats,
+  facts: KnownFacts,
   changedBeforeNs: bigint,
   warn: (line: string) => void,
-): TreeNode | undefined {
-  const common = {
-    ...emptyNode,
-    inode: stat.ino,
-    ctimeNs: stat.ctimeNs < changedBeforeNs ? stat.ctimeNs : 0n,
-    mtimeNs: stat.mtimeNs,
-    mode: Number(stat.mode) & 0o7777,
-    uid: Number(stat.uid),
-    gid: Number(stat.gid),
-    xattrs: readXattrs(root, path, warn),
-  };
-  if (stat.isFile()) return { ...common, type: 'file', size: Number(stat.size) };
-  if (stat.isDirectory()) return { ...common, type: 'folder' };
-  // The bits of a symlink mean nothing and are the same on Linux for every one.
-  if (stat.isSymbolicLink()) return { ...common, type: 'symlink', mode: 0o777, target: readLink(root, path) };
-  if (stat.isFIFO()) return { ...common, type: 'fifo' };
-  if (!stat.isCharacterDevice() && !stat.isBlockDevice()) return undefined;
-  const rdev = stat.rdev;
+): TreeNode {
+  const { type, inode, ctimeNs, mtimeNs, size, uid, gid, rdev } = facts;
+  const isLink = type === 'symlink';
+  const isDevice = type === 'character' || type === 'block';
   return {
-    ...common,
-    type: stat.isBlockDevice() ? 'block' : 'character',
-    major: Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n)),
-    minor: Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)),
+    ...emptyNode,
+    type,
+    inode,
+    ctimeNs: ctimeNs < changedBeforeNs ? ctimeNs : 0n,
+    mtimeNs,
+    size,
+    // The bits of a symlink mean nothing and are the same on Linux for every one.
+    mode: isLink ? 0o777 : facts.mode,
+    uid,
+    gid,
+    xattrs: readXattrs(root, path, warn),
+    target: isLink ? readLink(root, path) : '',
+    major: isDevice ? Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n)) : 0,
+    minor: isDevice ? Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)) : 0,
   };
 }
 

@@ -4,6 +4,7 @@ import type { WriteSession } from '../core.ts';
 import { ByteWriter } from './bytes.ts';
 import { ContentBuilder } from './content.ts';
 import { describeNode } from './describe.ts';
+import { factsOf } from './facts.ts';
 import { idBytes, writeBody } from './node.ts';
 import { systemPath, type TreePath, treePathText } from './path.ts';
 import {
@@ -126,9 +127,9 @@ async function describe(
   changed: boolean,
   { content, end }: ReadFile,
   options: LargeFileOptions,
-): Promise<Buffer | undefined> {
-  const node = describeNode(options.root, path, stat, changed ? 0n : options.changedBeforeNs, options.warn);
-  if (node === undefined) return undefined;
+): Promise<Buffer> {
+  const facts = { ...factsOf(stat), type: 'file' as const };
+  const node = describeNode(options.root, path, facts, changed ? 0n : options.changedBeforeNs, options.warn);
   const lists = content.takeLists();
   const listIds: Uint8Array[] = [];
   for (const list of lists) listIds.push(...(await options.session.run(storeListsTask, [list], [list.buffer])));

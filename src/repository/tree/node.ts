@@ -1,4 +1,4 @@
-import { type ByteReader, type ByteWriter, treeDamaged } from './bytes.ts';
+import { ByteReader, type ByteWriter, treeDamaged } from './bytes.ts';
 import type { Xattr } from './posix.ts';
 
 /**
@@ -59,9 +59,11 @@ export const maxBodyBytes = 1024 * 1024;
 /** Runs beyond this many bytes go into chunks of their own. */
 export const maxInlineRunBytes = 16 * 1024;
 export const hintBytes = 20;
-const fixedBytes = 41;
+/** Inode, ctime, type, mtime and size. */
+export const headBytes = 41;
 
 const typeAt = 20;
+const sizeAt = 33;
 const contentForms = ['none', 'chunk', 'runs', 'listed'] as const;
 
 export const emptyNode: Omit<TreeNode, 'type'> = {
@@ -79,12 +81,39 @@ export const emptyNode: Omit<TreeNode, 'type'> = {
   xattrs: [],
 };
 
-export function writeBody(writer: ByteWriter, node: TreeNode): void {
+/** What a body begins with; without a type it is no body's. */
+export interface NodeHead extends Pick<TreeNode, 'inode' | 'ctimeNs' | 'mtimeNs' | 'size'> {
+  readonly type: NodeType | undefined;
+}
+
+/** Everything up to `size`: always `headBytes`. */
+export function writeHead(writer: ByteWriter, node: NodeHead): void {
   writer.u64(node.inode);
   writer.time(node.ctimeNs);
-  writer.byte(nodeTypes.indexOf(node.type));
+  writer.byte(nodeTypes.indexOf(node.type ?? 'none'));
   writer.time(node.mtimeNs);
   writer.u64(BigInt(node.size));
+}
+
+export function headType(head: Buffer): NodeType | undefined {
+  const type = nodeTypes[head[typeAt] ?? 0];
+  return type === 'none' ? undefined : type;
+}
+
+export function headSize(head: Buffer): number {
+  return Number(head.readBigUInt64LE(sizeAt));
+}
+
+export function headTimes(head: Buffer): Omit<NodeHead, 'type'> {
+  const reader = new ByteReader(head);
+  const inode = reader.u64();
+  const ctimeNs = reader.time();
+  reader.byte();
+  return { inode, ctimeNs, mtimeNs: reader.time(), size: Number(reader.u64()) };
+}
+
+export function writeBody(writer: ByteWriter, node: TreeNode): void {
+  writeHead(writer, node);
   writer.varint(node.mode);
   writer.varint(node.uid);
   writer.varint(node.gid);
@@ -183,23 +212,24 @@ export function* readRuns(reader: ByteReader): Generator<Run> {
 
 /** What a body says at its fixed places; `undefined` when it is too short to be one. */
 export function isTypeOf(body: Buffer, type: NodeType): boolean {
-  return body.length >= fixedBytes && body[typeAt] === nodeTypes.indexOf(type);
+  return body.length >= headBytes && body[typeAt] === nodeTypes.indexOf(type);
 }
 
-/** Same inode, time of change (of content and of the inode) and size. */
-export function looksUnchanged(
-  body: Buffer,
-  now: { readonly ino: bigint; readonly ctimeNs: bigint; readonly mtimeNs: bigint; readonly size: bigint },
-): boolean {
-  return (
-    body.length >= fixedBytes &&
-    body.readBigUInt64LE(0) === now.ino &&
-    sameTime(body, 8, now.ctimeNs) &&
-    sameTime(body, 21, now.mtimeNs) &&
-    body.readBigUInt64LE(33) === now.size
-  );
+/** The content of a file of one chunk or none and without attributes, which nearly all are, without decoding the rest; undefined for any other. */
+export function findPlainContent(body: Buffer): Content | undefined {
+  let at = headBytes;
+  for (let varint = 0; varint < 3; varint++) {
+    while ((body[at] ?? 0) >= 0x80) at++;
+    at++;
+  }
+  const form = contentForms[body[at++] ?? 0];
+  const idEnd = at + (form === 'chunk' ? idBytes : 0);
+  if (body.length !== idEnd + 1 || body[idEnd] !== 0) return undefined;
+  if (form === 'chunk' && headSize(body) > 0) return { form, id: body.subarray(at, idEnd) };
+  return form === 'none' ? { form } : undefined;
 }
 
-function sameTime(body: Buffer, at: number, ns: bigint): boolean {
-  return body.readBigUInt64LE(at) === BigInt.asUintN(64, ns) && body.readInt32LE(at + 8) === Number(BigInt.asIntN(32, ns >> 64n));
+/** Same type, inode, times of change (of content and of the inode) and size. */
+export function looksUnchanged(body: Buffer, head: Buffer): boolean {
+  return body.length >= headBytes && body.compare(head, 0, headBytes, 0, headBytes) === 0;
 }

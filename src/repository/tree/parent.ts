@@ -1,9 +1,9 @@
 import { type Fault, isFault } from '../../base/faults.ts';
-import type { ChunkSource } from '../packs/chunk-source.ts';
+import type { RepositoryCore } from '../core.ts';
 import type { SnapshotRecord } from '../snapshots/record.ts';
 import { ByteReader } from './bytes.ts';
 import { splitIds } from './content.ts';
-import { type Content, readBody } from './node.ts';
+import { type Content, findPlainContent, readBody } from './node.ts';
 import { compareTreePaths, type TreePath } from './path.ts';
 import { readPlaces, TreeCursor } from './reader.ts';
 
@@ -12,17 +12,26 @@ import { readPlaces, TreeCursor } from './reader.ts';
  * from there on nothing is found.
  */
 export class ParentNodes {
-  readonly #source: ChunkSource;
+  readonly #core: Pick<RepositoryCore, 'source' | 'isWhole'>;
+  readonly #parent: SnapshotRecord | undefined;
   readonly #signal: AbortSignal;
   readonly #damage: (fault: Fault) => void;
   #cursor: TreeCursor | undefined;
   #hasNode = false;
+  /** All of the parent is known to be there: no chunk has to be looked up. */
+  #isWhole = false;
 
-  constructor(source: ChunkSource, parent: SnapshotRecord | undefined, signal: AbortSignal, damage: (fault: Fault) => void) {
-    this.#source = source;
+  constructor(
+    core: Pick<RepositoryCore, 'source' | 'isWhole'>,
+    parent: SnapshotRecord | undefined,
+    signal: AbortSignal,
+    damage: (fault: Fault) => void,
+  ) {
+    this.#core = core;
+    this.#parent = parent;
     this.#signal = signal;
     this.#damage = damage;
-    if (parent !== undefined) this.#guard(() => (this.#cursor = new TreeCursor(source, parent, { signal })));
+    if (parent !== undefined) this.#guard(() => (this.#cursor = new TreeCursor(core.source, parent, { signal })));
   }
 
   /** The body at the path, or 'load': then `await load()` and ask again. Paths must come in tree order. */
@@ -48,6 +57,7 @@ export class ParentNodes {
   async load(): Promise<void> {
     try {
       if ((await this.#cursor?.load()) === undefined) this.#cursor = undefined;
+      this.#isWhole = this.#parent !== undefined && this.#core.isWhole(this.#parent.id);
     } catch (error) {
       this.#giveUp(error);
     }
@@ -58,9 +68,10 @@ export class ParentNodes {
     try {
       const node = readBody(new ByteReader(body));
       const { content } = node;
-      if (content.form === 'listed' && !splitIds(content.lists).every((id) => this.#source.has(id))) return false;
-      for await (const place of readPlaces(this.#source, node, this.#signal)) if (!this.#source.has(place.id)) return false;
-      return content.form !== 'chunk' || this.#source.has(content.id);
+      if (content.form === 'listed' && !splitIds(content.lists).every((id) => this.#core.source.has(id))) return false;
+      for await (const place of readPlaces(this.#core.source, node, this.#signal))
+        if (!this.#core.source.has(place.id)) return false;
+      return content.form !== 'chunk' || this.#core.source.has(content.id);
     } catch (error) {
       this.#giveUp(error);
       return false;
@@ -69,9 +80,10 @@ export class ParentNodes {
 
   /** The common case of `hasContent` without a promise; undefined when only that can tell. */
   hasSimpleContent(body: Buffer): boolean | undefined {
-    const content = this.#contentOf(body);
+    if (this.#isWhole) return true;
+    const content = findPlainContent(body) ?? this.#contentOf(body);
     if (content?.form === 'none') return true;
-    return content?.form === 'chunk' ? this.#source.has(content.id) : undefined;
+    return content?.form === 'chunk' ? this.#core.source.has(content.id) : undefined;
   }
 
   #contentOf(body: Buffer): Content | undefined {

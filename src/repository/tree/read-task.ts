@@ -8,10 +8,11 @@ import { ByteWriter } from './bytes.ts';
 import { chunkMaxBytes, chunkMinBytes, findCut } from './chunker.ts';
 import { ContentBuilder } from './content.ts';
 import { describeNode } from './describe.ts';
+import { factsOf } from './facts.ts';
+import { explain } from './list-task.ts';
 import { writeBody } from './node.ts';
 import { systemPath, type TreePath, treePathText } from './path.ts';
 import { listDataExtents } from './posix-extents.ts';
-import { explain } from './walk.ts';
 
 /** Files beyond this size are read in pieces of it, by several threads. Pieces begin at its multiples. */
 export const pieceBytes = 128 * 1024 * 1024;
@@ -130,8 +131,8 @@ function keepFile(
       continue;
     }
     if (changed) warn(`${treePathText(path)} changed while it was read, twice: it was kept as it was read.`);
-    const node = describeNode(input.root, path, before, changed ? 0n : input.changedBeforeNs, warn);
-    if (node === undefined) throw new Fault('internal', 'repository.tree_defect', `${treePathText(path)} is no file any more.`);
+    const facts = { ...factsOf(before), type: 'file' as const };
+    const node = describeNode(input.root, path, facts, changed ? 0n : input.changedBeforeNs, warn);
     const lists = content.takeLists().map((list) => Buffer.from(context.sink.storeMap(list)));
     const body = new ByteWriter(256);
     writeBody(body, { ...node, size: end, content: content.describe(end, lists) });

@@ -1,5 +1,6 @@
 import type { AnyTask } from '../workers/task.ts';
 import { identifySegmentsTask, storeSegmentTask, treeDigestTask } from './digest.ts';
+import { listFoldersTask } from './list-task.ts';
 import { readFilesTask, readPieceTask, storeListsTask } from './read-task.ts';
 import {
   checkNodesTask,
@@ -13,6 +14,7 @@ import {
 
 /** What worker threads can do for trees. */
 export const treeTasks: readonly AnyTask[] = [
+  listFoldersTask,
   readFilesTask,
   readPieceTask,
   storeListsTask,

@@ -6,12 +6,13 @@ import { ByteReader, ByteWriter } from './bytes.ts';
 import { describeNode } from './describe.ts';
 import { type StoredSegment, storeSegmentTask, treeDigestTask } from './digest.ts';
 import { readLargeFile } from './large-file.ts';
-import { emptyNode, isTypeOf, looksUnchanged, type NodeType, writeBody } from './node.ts';
+import { explain } from './list-task.ts';
+import { emptyNode, isTypeOf, looksUnchanged, writeBody } from './node.ts';
 import type { ParentNodes } from './parent.ts';
 import { type TreePath, treePathText } from './path.ts';
 import { pieceBytes, type ReadFilesOutput, readFilesTask, readResult } from './read-task.ts';
 import { SegmentCutter } from './segments.ts';
-import { explain, type TreeEntry } from './walk.ts';
+import type { TreeEntry } from './walk.ts';
 import type { Warnings } from './warnings.ts';
 import { WorkWindow } from './window.ts';
 
@@ -85,24 +86,19 @@ export class TreeWrite {
       throwIfAborted(this.#session.signal);
       this.#throwFailure();
     }
-    const { path, stat } = entry;
+    const { path } = entry;
     let before = this.#parent.find(path);
     while (before === 'load') {
       await this.#parent.load();
       before = this.#parent.find(path);
     }
-    if (stat.isFile()) {
-      const first = stat.nlink > 1n ? this.#findFirstName(entry) : undefined;
+    const unchanged = before !== undefined && !this.#readEverything && looksUnchanged(before, entry.head) ? before : undefined;
+    if (entry.type === 'file') {
+      const first = this.#findFirstName(entry);
       if (first !== undefined) this.#slots.push({ path, state: 'ready', body: linkBody(first), linkTo: first });
-      else await this.#addFile(entry, before);
-    } else if (
-      before !== undefined &&
-      !this.#readEverything &&
-      isTypeOf(before, typeOf(entry)) &&
-      looksUnchanged(before, { ...times(entry), size: 0n })
-    ) {
-      this.#slots.push({ path, state: 'ready', body: before, linkTo: undefined });
-    } else this.#addOther(entry);
+      else await this.#addFile(entry, unchanged);
+    } else if (unchanged !== undefined) this.#slots.push({ path, state: 'ready', body: unchanged, linkTo: undefined });
+    else this.#addOther(entry);
     await this.#flush();
     while (this.#slots.length > maxWaiting) {
       await this.#sendBatch();
@@ -134,27 +130,23 @@ export class TreeWrite {
     this.#large.throwFailure();
   }
 
-  #findFirstName({ path, stat }: TreeEntry): TreePath | undefined {
-    const key = `${stat.dev}:${stat.ino}`;
-    const known = this.#links.get(key);
+  #findFirstName({ path, names }: TreeEntry): TreePath | undefined {
+    if (names === undefined) return undefined;
+    const known = this.#links.get(names.key);
     if (known === undefined) {
-      this.#links.set(key, { path, left: Number(stat.nlink) - 1 });
+      this.#links.set(names.key, { path, left: names.count - 1 });
       return undefined;
     }
-    if (--known.left === 0) this.#links.delete(key);
+    if (--known.left === 0) this.#links.delete(names.key);
     return known.path;
   }
 
-  async #addFile(entry: TreeEntry, before: Buffer | undefined): Promise<void> {
-    const { path, stat } = entry;
-    const size = Number(stat.size);
+  async #addFile({ path, size }: TreeEntry, unchanged: Buffer | undefined): Promise<void> {
     this.#totalBytes += size;
-    if (before !== undefined && !this.#readEverything && isTypeOf(before, 'file') && looksUnchanged(before, stat)) {
-      if (this.#parent.hasSimpleContent(before) ?? (await this.#parent.hasContent(before))) {
-        this.#slots.push({ path, state: 'ready', body: before, linkTo: undefined });
-        this.#session.countReused(size);
-        return;
-      }
+    if (unchanged !== undefined && (this.#parent.hasSimpleContent(unchanged) ?? (await this.#parent.hasContent(unchanged)))) {
+      this.#slots.push({ path, state: 'ready', body: unchanged, linkTo: undefined });
+      this.#session.countReused(size);
+      return;
     }
     const slot: Slot = { path, state: 'waiting', body: noBytes, linkTo: undefined };
     this.#slots.push(slot);
@@ -167,14 +159,10 @@ export class TreeWrite {
     if (this.#batch.length >= batchFiles || this.#batchBytes >= batchBytes) await this.#sendBatch();
   }
 
-  #addOther({ path, stat }: TreeEntry): void {
+  #addOther(entry: TreeEntry): void {
+    const { path } = entry;
     try {
-      const node = describeNode(this.#root, path, stat, this.#changedBeforeNs, this.#warnings.add);
-      if (node === undefined) {
-        this.#warnings.add(`${treePathText(path)} was left out: it is of a kind that is not known.`);
-        return;
-      }
-      writeBody(this.#writer, node);
+      writeBody(this.#writer, describeNode(this.#root, path, entry.getFacts(), this.#changedBeforeNs, this.#warnings.add));
       this.#slots.push({ path, state: 'ready', body: this.#writer.take(), linkTo: undefined });
     } catch (error) {
       const errno = errnoOf(error);
@@ -287,15 +275,4 @@ function linkBody(target: TreePath): Uint8Array {
   const writer = new ByteWriter(64 + target.length);
   writeBody(writer, { ...emptyNode, type: 'hardlink', target });
   return writer.take();
-}
-
-function times({ stat }: TreeEntry): { ino: bigint; ctimeNs: bigint; mtimeNs: bigint } {
-  return { ino: stat.ino, ctimeNs: stat.ctimeNs, mtimeNs: stat.mtimeNs };
-}
-
-function typeOf({ stat }: TreeEntry): NodeType {
-  if (stat.isDirectory()) return 'folder';
-  if (stat.isSymbolicLink()) return 'symlink';
-  if (stat.isFIFO()) return 'fifo';
-  return stat.isBlockDevice() ? 'block' : 'character';
 }

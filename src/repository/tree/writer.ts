@@ -9,7 +9,7 @@ import { ParentNodes } from './parent.ts';
 import { bytePath } from './path.ts';
 import { loadPosix } from './posix.ts';
 import { describeRoot } from './reader.ts';
-import { walkTree } from './walk.ts';
+import { TreeWalk } from './walk.ts';
 import { Warnings } from './warnings.ts';
 import { TreeWrite } from './write.ts';
 
@@ -24,19 +24,20 @@ export async function writeTree(
   options: WriteOptions,
   clock: Clock = systemClock,
 ): Promise<SnapshotSummary> {
-  const filter = createTreeFilter(input.include, input.exclude);
+  createTreeFilter(input.include, input.exclude); // no pattern: said before anything is opened
   const root = openRoot(input.path);
   const parent = await core.findParent(options.subject, options.signal);
   const session = core.openSession({ signal: options.signal, onProgress: options.onProgress });
   const warnings = new Warnings();
   for (const gap of loadPosix().gaps) warnings.add(gap);
   const usedParent = parent?.kind === 'tree' ? parent : undefined;
-  const parentNodes = new ParentNodes(core.source, usedParent, session.signal, (fault) => {
+  const parentNodes = new ParentNodes(core, usedParent, session.signal, (fault) => {
     warnings.add(
       `The earlier snapshot ${parent?.id} could not be compared with, so everything was read anew: ${faultText(fault)}`,
     );
   });
   try {
+    const walk = new TreeWalk({ input, root, session, threads: core.threads, warn: warnings.add });
     const write = new TreeWrite(core, session, {
       root,
       parent: parentNodes,
@@ -45,7 +46,7 @@ export async function writeTree(
       // A second before the start: also a coarse clock of a file system has moved on since such a change.
       changedBeforeNs: BigInt(clock.now() - 1000) * 1_000_000n,
     });
-    for (const entry of walkTree(root, filter, warnings.add)) await write.add(entry);
+    for await (const entries of walk.entries()) for (const entry of entries) await write.add(entry);
     const { segments, digest } = await write.finish();
     const record = await session.finish({
       kind: 'tree',
