@@ -97,6 +97,17 @@ describe('backup, snapshots, restore and check without a service', () => {
     expect(JSON.parse(out).damages.length).toBeGreaterThan(0);
   });
 
+  test('a damaged snapshot is named, and the others are listed', async () => {
+    const own = ['--bank', at('damaged'), '--key-file', at('key')];
+    const one = JSON.parse((await karri('backup', at('image'), ...own, '--init', '--json')).out);
+    const other = JSON.parse((await karri('backup', at('tree'), ...own, '--json')).out);
+    const object = `snapshots/${one.snapshot.replace('-', '/')}`;
+    writeFileSync(at(`damaged/repositories/local/${object}`), 'no snapshot');
+    const { code, out, err } = await karri('snapshots', ...own, '--json');
+    expect({ code, ids: JSON.parse(out).map(({ id }: { id: string }) => id) }).toEqual({ code: 1, ids: [other.snapshot] });
+    expect(err).toContain(object);
+  });
+
   test('into a bucket and back', async () => {
     const bucket = ['--bank', 's3://plain/some/where', '--endpoint', server.endpoint, '--key-file', at('key')];
     const { code, out, err } = await karri('backup', at('tree'), ...bucket, '--init', '--json');

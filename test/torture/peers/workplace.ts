@@ -69,7 +69,8 @@ export class Workplace {
   async backUpAgain(name: string): Promise<Restored> {
     if ((await this.run(this.tool.backup(this.source, name))).code !== 0) return 'failed';
     const listed = await this.run(this.tool.list);
-    const id = listed.code === 0 ? this.tool.readNames(listed.printed).find((one) => !this.promised.has(one)) : undefined;
+    // A list may be one of what is whole, and complain of the rest.
+    const id = listed.printed === '' ? undefined : this.tool.readNames(listed.printed).find((one) => !this.promised.has(one));
     return id === undefined ? 'failed' : this.restore(id, readFileSync(this.source));
   }
 
