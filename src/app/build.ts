@@ -37,7 +37,7 @@ import type { ProtectionDeps } from '../protection/deps.ts';
 import { createHookRunner } from '../protection/hook-runner.ts';
 import { createProtection } from '../protection/protection.ts';
 import { openProviderRegistry, type ProviderDefinition } from '../protection/provider-registry.ts';
-import { createQuotaGate } from '../protection/quotas.ts';
+import { createQuotaGate } from '../protection/quota-gate.ts';
 import { createThrottle } from '../storage/throttled.ts';
 import { createIdentity } from './identity.ts';
 

@@ -153,7 +153,7 @@ export function fromTriggerPropertiesJson(json: PropertiesJson): NewTriggerPrope
 }
 
 /** What was given, as text; what was not is absent. */
-export function toTriggerPropertiesJson(properties: TriggerProperties): Record<string, string> {
+function toTriggerPropertiesJson(properties: TriggerProperties): Record<string, string> {
   const { format, pattern, startTime, endTime, windowSeconds, timezone, jitterSeconds, missed, overlap } = properties;
   const optional = {
     end_time: endTime === null ? null : formatTriggerTime(endTime),

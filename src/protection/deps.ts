@@ -16,7 +16,7 @@ import type { Protectable } from '../plugin/protectable.ts';
 import type { CheckpointCatalog } from './checkpoint-catalog.ts';
 import type { HookRunner } from './hook-runner.ts';
 import type { ProviderRegistry } from './provider-registry.ts';
-import type { QuotaGate } from './quotas.ts';
+import type { QuotaGate } from './quota-gate.ts';
 
 /** A protectable plugin that is open, with what it said of itself. */
 export interface OpenProtectable {

@@ -11,7 +11,7 @@ import { drawSteps, type StepInput } from './draw-steps.ts';
 import { buildCall, failureOf, getNode, hookOutcome, type OperationInput, runHook } from './hook-call.ts';
 import { listDependents } from './protectables.ts';
 import type { OpenProvider } from './provider-registry.ts';
-import { overQuota } from './quotas.ts';
+import { overQuota } from './quota-gate.ts';
 import { buildResourceGraph, encodeResourceGraph, type ResourceGraph, resourceKey } from './resource-graph.ts';
 
 interface ProtectInput extends OperationInput {

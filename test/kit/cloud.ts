@@ -36,7 +36,7 @@ import type { ProtectionDeps } from '../../src/protection/deps.ts';
 import { createHookRunner } from '../../src/protection/hook-runner.ts';
 import { createFlows, createProtection } from '../../src/protection/protection.ts';
 import { openProviderRegistry, type ProviderDefinition } from '../../src/protection/provider-registry.ts';
-import { createQuotaGate } from '../../src/protection/quotas.ts';
+import { createQuotaGate } from '../../src/protection/quota-gate.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { createGatedStore } from './gated-store.ts';
 import { pluginContext } from './plugin-context.ts';
