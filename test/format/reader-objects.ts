@@ -11,7 +11,13 @@ const nameForms = [
   /^packs\/([0-9a-f]{2})\/\1[0-9a-f]{30}$/,
   /^indexes\/[0-9a-f]{32}$/,
   /^snapshots\/[0-9a-f]{32}\/[0-9a-f]{32}$/,
+  /^forgotten\/[0-9a-f]{32}\/[0-9a-f]{32}$/,
+  /^gc\/[0-9a-f]{8}-[0-9a-f]{8}$/,
+  /^bad\/[0-9a-f]{32}$/,
 ];
+
+/** Snapshots first: what they need was written before them, and so is found by what is listed after them. */
+const kinds = ['snapshots', 'forgotten', 'gc', 'bad', 'indexes', 'packs', 'keys'] as const;
 
 export interface RootKey {
   readonly id: string;
@@ -25,16 +31,16 @@ export interface RootKey {
 export interface Vault {
   readonly project: string;
   /** Only objects with a name of the format; all others are a stranger's. */
-  listObjects(kind: 'keys' | 'packs' | 'indexes' | 'snapshots'): string[];
+  listObjects(kind: (typeof kinds)[number]): string[];
   readObject(name: string): Buffer;
   /** By the 16 bytes that name it. `what` is named when it does not open. */
   getRoot(id: Buffer, what: string): RootKey;
 }
 
 export async function openVault(folder: string, project: string, providerKey: Buffer): Promise<Vault> {
-  // Snapshots first: what they need was written before them, and so is found by what is listed after them.
-  const kinds = ['snapshots', 'indexes', 'packs', 'keys'].map((kind) => join(folder, kind)).filter((kind) => existsSync(kind));
-  const entries = kinds.flatMap((kind) => readdirSync(kind, { recursive: true, withFileTypes: true }));
+  const folders = kinds.map((kind) => join(folder, kind)).filter((kind) => existsSync(kind));
+  check(!existsSync(join(folder, 'keys', 'destroyed')), 'the keys of the repository were destroyed');
+  const entries = folders.flatMap((kind) => readdirSync(kind, { recursive: true, withFileTypes: true }));
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   const names = files
     .map((file) => file.slice(join(folder, '/').length))

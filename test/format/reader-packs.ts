@@ -52,10 +52,14 @@ export function createChunkReader(vault: Vault, from: 'indexes' | 'packs'): Read
     }
     return lastBlock.raw;
   };
+  const marked = new Set(vault.listObjects('bad').map((file) => file.slice(-32)));
   for (const file of vault.listObjects(from)) {
     const id = file.slice(-32);
-    for (const place of from === 'indexes' ? readIndex(vault, id) : openPack(id).places)
-      places.set(`${place.rootId}/${place.chunkId}`, place);
+    if (from === 'packs' && marked.has(id)) continue;
+    for (const place of from === 'indexes' ? readIndex(vault, id) : openPack(id).places) {
+      const name = `${place.rootId}/${place.chunkId}`;
+      if (!places.has(name) || !marked.has(place.packId)) places.set(name, place);
+    }
   }
 
   return (root, id) => {

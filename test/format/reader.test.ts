@@ -18,7 +18,7 @@ const openGolden = (name: string, options: Partial<ReaderOptions> = {}): Promise
 
 describe('a stranger who knows FORMAT.md alone', () => {
   test('there are golden repositories to read', () => {
-    expect(listManifests()).toEqual(['v1-race', 'v1-tree']);
+    expect(listManifests()).toEqual(['v1-gc', 'v1-race', 'v1-tree']);
   });
 
   describe.each(['indexes', 'packs'] as const)('who learns from the %s where chunks are', (from) => {
@@ -83,6 +83,27 @@ describe('a stranger who knows FORMAT.md alone', () => {
     expect(last).toEqual(nodes.filter(({ path, recordBytes }) => endsSegment(path, recordBytes)));
   });
 
+  test('sees what was forgotten, collected and found damaged', async () => {
+    const reader = await openGolden('v1-gc');
+    const { snapshots } = readManifest('v1-gc');
+    const marks = reader.listMarks();
+    expect(marks).toEqual([{ pack: expect.stringMatching(/^[0-9a-f]{32}$/), what: expect.stringContaining('does not open') }]);
+    const forgotten = reader.listForgotten();
+    expect(forgotten.map(({ subject }) => subject).sort()).toEqual(['forgotten', 'forgotten later']);
+    const collections = reader.listCollections();
+    expect(collections.map(({ generation }) => generation)).toEqual([1, 2, 3]);
+    const [first, second, third] = collections;
+    // The damaged pack is needed by nothing since its chunks were stored again.
+    expect(first).toMatchObject({ suspects: [marks[0]?.pack], quarantined: {}, deleting: [], forgotten: {} });
+    expect(second?.quarantined).toEqual({ [marks[0]?.pack ?? '']: 2 });
+    expect(second?.suspects).toHaveLength(1);
+    expect(third?.deleting).toEqual([marks[0]?.pack]);
+    expect(Object.values(third?.quarantined ?? {})).toEqual([3]);
+    expect(third?.suspects).toHaveLength(1);
+    expect(Object.keys(third?.forgotten ?? {}).sort()).toEqual(forgotten.map(({ id }) => id).sort());
+    expect([...(third?.snapshots ?? [])].sort()).toEqual(snapshots.map(({ id }) => id.slice(-16)).sort());
+  });
+
   test('sees two root keys after a race, and the smaller one in use', async () => {
     const roots = readdirSync(join(goldenFolder, 'v1-race', 'keys')).sort();
     expect(roots).toHaveLength(2);
@@ -101,6 +122,16 @@ describe('a stranger refuses', () => {
     ['another project', { project: 'another' }],
   ])('%s', async (_name, options) => {
     await expect(openGolden('v1', options)).rejects.toThrow(Refused);
+  });
+
+  test('a repository of which the keys were destroyed', async () => {
+    using folder = createFolder();
+    const copy = folder.file('copy');
+    cpSync(join(goldenFolder, 'v1'), copy, { recursive: true });
+    writeFileSync(join(copy, 'keys', 'destroyed'), '');
+    await expect(createReader({ folder: copy, project: testProjectId, providerKey: testProviderKey })).rejects.toThrow(
+      /destroyed/,
+    );
   });
 
   test('a tree that is asked for as a volume', async () => {

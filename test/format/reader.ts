@@ -21,8 +21,23 @@ export interface Snapshot {
   readonly parent: string | null;
 }
 
+/** What a garbage collection has found. */
+export interface Collection {
+  readonly generation: number;
+  readonly suspects: readonly string[];
+  readonly quarantined: Readonly<Record<string, number>>;
+  readonly deleting: readonly string[];
+  readonly forgotten: Readonly<Record<string, number>>;
+  readonly snapshots: readonly string[];
+}
+
 export interface Reader {
   listSnapshots(): Snapshot[];
+  /** Those that can be had back. */
+  listForgotten(): Snapshot[];
+  listCollections(): Collection[];
+  /** Ids of packs that were found damaged, and what is said of them. */
+  listMarks(): { readonly pack: string; readonly what: string }[];
   /** Writes the volume to a new file, with holes where nothing is stored. What is refused half-way leaves no file. */
   extractVolume(id: string, file: string): void;
   readTree(id: string): TreeNode[];
@@ -44,8 +59,8 @@ export async function createReader({ folder, project, providerKey, from = 'index
   const vault = await openVault(folder, project, providerKey);
   const readChunk = createChunkReader(vault, from);
 
-  const getSnapshot = (id: string): { snapshot: Snapshot; root: RootKey; map: unknown } => {
-    const { raw, root } = openObject(vault, `snapshots/${id.replace('-', '/')}`, 'snapshot', id);
+  const getSnapshot = (id: string, folder = 'snapshots'): { snapshot: Snapshot; root: RootKey; map: unknown } => {
+    const { raw, root } = openObject(vault, `${folder}/${id.replace('-', '/')}`, 'snapshot', id);
     const { snapshot, map } = parseSnapshot(raw, id, root);
     return { snapshot, root, map };
   };
@@ -75,6 +90,24 @@ export async function createReader({ folder, project, providerKey, from = 'index
     listSnapshots() {
       const ids = vault.listObjects('snapshots').map((file) => file.slice('snapshots/'.length).replace('/', '-'));
       return ids.map((id) => getSnapshot(id).snapshot);
+    },
+    listForgotten() {
+      const ids = vault.listObjects('forgotten').map((file) => file.slice('forgotten/'.length).replace('/', '-'));
+      return ids.map((id) => getSnapshot(id, 'forgotten').snapshot);
+    },
+    listCollections() {
+      return vault.listObjects('gc').map((file) => {
+        const name = file.slice('gc/'.length);
+        return parseCollection(openObject(vault, file, 'gc', name).raw, Number.parseInt(name.slice(0, 8), 16));
+      });
+    },
+    listMarks() {
+      return vault.listObjects('bad').map((file) => {
+        const id = file.slice('bad/'.length);
+        const { format, pack, what } = record(JSON.parse(openObject(vault, file, 'bad', id).raw.toString()));
+        check(format === 1 && pack === id && typeof what === 'string', `${file} is of an unknown form`);
+        return { pack: id, what };
+      });
     },
     extractVolume(id, file) {
       const { snapshot, root, map } = getOf(id, 'volume');
@@ -170,6 +203,33 @@ function* readLeaves(
 
 function checkDigest(snapshot: Snapshot, found: Buffer): void {
   check(snapshot.digest === `blake3-keyed:${found.toString('hex')}`, `snapshot ${snapshot.id} has another digest`);
+}
+
+function parseCollection(raw: Buffer, generation: number): Collection {
+  const value = record(JSON.parse(raw.toString()));
+  const texts = (list: unknown): readonly string[] => {
+    check(
+      Array.isArray(list) && list.every((text) => typeof text === 'string'),
+      `generation ${generation} has a list of another form`,
+    );
+    return list;
+  };
+  const generations = (map: unknown): Readonly<Record<string, number>> => {
+    const entries = Object.entries(record(map)).map(([name, since]): [string, number] => {
+      check(isCount(since) && since >= 1 && since <= generation, `generation ${generation} knows of a later one`);
+      return [name, since];
+    });
+    return Object.fromEntries(entries);
+  };
+  check(value['format'] === 1 && value['generation'] === generation, `generation ${generation} is of an unknown form`);
+  return {
+    generation,
+    suspects: texts(value['suspects']),
+    quarantined: generations(value['quarantined']),
+    deleting: texts(value['deleting']),
+    forgotten: generations(value['forgotten']),
+    snapshots: texts(value['snapshots']),
+  };
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {

@@ -1,6 +1,6 @@
 /**
  * `node test/format/write-golden.ts NAME` (as root) writes the golden repository that today's code makes: `v1` (small), `v1-tree` (all
- * that trees hold) or `v1-race` (two root keys, larger volumes), with the version it then has. Run it when the format gets a new
+ * that trees hold), `v1-race` (two root keys, larger volumes) or `v1-gc` (forgotten, collected, damaged and healed), with the version it then has. Run it when the format gets a new
  * version; a golden repository that stands is never written again.
  */
 import { closeSync, ftruncateSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
@@ -22,6 +22,7 @@ const makers: Readonly<Record<string, (folder: Folder) => Promise<Made>>> = {
   '': makeSmall,
   '-tree': makeTree,
   '-race': makeRace,
+  '-gc': makeCollected,
 };
 
 const name = process.argv[2] ?? '';
@@ -94,4 +95,35 @@ async function makeRace(folder: Folder): Promise<Made> {
   const parent = snapshots[first < second ? 0 : 1]?.id ?? null;
   await withRepository(merged, (repository) => write(repository, parent));
   return { store: merged, snapshots };
+}
+
+/** A pack that is damaged, marked and stored again; a snapshot that is forgotten; three collections, one pack each in every state but deleted. */
+async function makeCollected(folder: Folder): Promise<Made> {
+  const store = createMemoryStore();
+  const write = async (name: string): Promise<ExpectedSnapshot> => {
+    const path = folder.file(name, noise(name, 300_000));
+    const volume = describeVolume(path);
+    const { id } = await withRepository(store, (repository) =>
+      repository.writeVolume({ path }, { subject: name, readEverything: true }),
+    );
+    return { id, subject: name, parent: null, volume };
+  };
+  const collect = (graceGenerations: number): Promise<unknown> =>
+    withRepository(store, async (repository) => repository.runGc(await repository.planGc({ graceGenerations }), {}));
+  const forget = ({ id }: ExpectedSnapshot): Promise<void> => withRepository(store, (repository) => repository.forget(id));
+  const damaged = await write('damaged');
+  const [pack = ''] = await listKeys(store, 'packs/');
+  const bytes = Buffer.from(await store.get(pack));
+  bytes.writeUInt8(bytes.readUInt8(1000) ^ 1, 1000);
+  await store.delete([pack]);
+  await store.put(pack, bytes);
+  await withRepository(store, (repository) => repository.check(100, {}));
+  const healed = await write('damaged');
+  const [first, second] = [await write('forgotten'), await write('forgotten later')];
+  await collect(5);
+  await forget(first);
+  await collect(5);
+  await forget(second);
+  await collect(1);
+  return { store, snapshots: [damaged, { ...healed, parent: damaged.id }] };
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Repository } from '../../src/repository/contract.ts';
 import { copySnapshot } from '../../src/repository/copy/copy.ts';
@@ -19,7 +20,7 @@ const folder = createFolder();
 afterAll(() => folder[Symbol.dispose]());
 
 // Of a file that has just been written it is unknown whether it changes again, and the node says so: then the next protect makes another node of it.
-beforeAll(() => void vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 60_000 }));
+beforeAll(() => void vi.useFakeTimers({ toFake: ['Date'], now: systemClock.now() + 60_000 }));
 afterAll(() => void vi.useRealTimers());
 
 let count = 0;
