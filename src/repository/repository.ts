@@ -99,7 +99,7 @@ export async function openRepository(
   });
   const host: Omit<SessionHost, 'publish'> = {
     pool,
-    isDurable: (number) => index.isDurable(number),
+    isDurable: (number) => index.packs.isDurable(number),
     settlePacks: packs.settle,
     saveIndex: (signal) => index.save(signal),
     onClose(session) {

@@ -16,6 +16,8 @@ export interface MarkParts {
   readonly marks: ChunkMarks;
   /** Maps that were walked. Exact, unlike the marks: a map passed over by mistake would cost all that stands on it. */
   readonly walked: Set<string>;
+  /** Each chunk is looked up as it is marked. */
+  readonly lookUp: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -24,7 +26,7 @@ const leavesAtOnce = 64;
 
 /**
  * Marks everything the snapshot stands on. What snapshots share is read once.
- * @throws {Fault} (corrupt) when a map cannot be read, or a chunk is named by no index
+ * @throws {Fault} (corrupt) when a map cannot be read, or a chunk that is looked up is named by no index
  */
 export async function markSnapshot(parts: MarkParts, record: SnapshotRecord): Promise<void> {
   await (record.kind === 'tree' ? markTree(parts, record) : markVolume(parts, record));
@@ -84,7 +86,7 @@ function nameOf(id: Uint8Array): string {
   return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('latin1');
 }
 
-function mark({ index, marks }: MarkParts, id: Uint8Array): void {
-  if (index.find(id) === undefined) throw index.absentFault(id);
+function mark({ index, marks, lookUp }: MarkParts, id: Uint8Array): void {
+  if (lookUp && index.find(id) === undefined) throw index.absentFault(id);
   marks.add(id);
 }

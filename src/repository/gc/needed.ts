@@ -1,4 +1,5 @@
 import type { ObjectStore } from '../../storage/object-store.ts';
+import { freeBytes } from '../free-bytes.ts';
 import type { ChunkIndex } from '../index/chunk-index.ts';
 import type { ChunkMarks } from '../index/chunk-marks.ts';
 import type { IndexRecord } from '../index/format.ts';
@@ -31,7 +32,7 @@ export interface Needed {
   readonly damaged: readonly string[];
 }
 
-/** Reads every index object there is: what needs which pack, and what names it. */
+/** Reads every index object there is: what needs which pack, and what names it. Ticks off every marked chunk that is named. */
 export async function findNeeded(parts: NeededParts, signal: AbortSignal | undefined): Promise<Needed> {
   const { store, index, marks } = parts;
   const packs = new Set<string>();
@@ -51,8 +52,9 @@ export async function findNeeded(parts: NeededParts, signal: AbortSignal | undef
         objects.set(id, { id, packs: named, records: decoded.recordCount });
         for (const record of decoded.records()) {
           const pack = named[record.pack] ?? '';
-          if (!packs.has(pack) && marks.has(record.id) && !hasBetter(parts, record, pack)) packs.add(pack);
+          if (marks.see(record.id) && !packs.has(pack) && !hasBetter(parts, record, pack)) packs.add(pack);
         }
+        freeBytes(decoded.recordBytes);
       }
     }
   }

@@ -44,20 +44,18 @@ export async function planGc(parts: TrustParts, { graceGenerations = 2, signal }
   const forgotten = await listForgotten(parts, signal);
   await index.refresh(signal);
 
-  const live: string[] = [];
-  const stillborn: string[] = [];
   const damages = [...index.damaged].map((key) => `${key}: does not open.`);
-  const marks = new ChunkMarks();
-  const walked = new Set<string>();
-  for (const id of listed) {
-    const outcome = await markOne(parts, id, { marks, walked, signal }, verdicts);
-    if (outcome === 'live') live.push(id);
-    else if (outcome === 'stillborn') stillborn.push(id);
-    else if (outcome !== 'absent') damages.push(outcome);
-  }
+  const marks = new ChunkMarks(index.recordCount);
+  const follow = (lookUp: boolean): Promise<Followed> =>
+    followAll(parts, listed, { marks, walked: new Set(), lookUp, signal }, verdicts);
+  let followed = await follow(false);
   const { deleting } = verdicts;
   const needed = await findNeeded({ store, index, bad, marks, present: sizes, deleting }, signal);
   for (const key of needed.damaged) if (!index.damaged.has(key)) damages.push(`${key}: does not open.`);
+  // Something that is needed is named by no index: to find out whose it is costs a search for each chunk.
+  if (!marks.areAllSeen) followed = await follow(true);
+  const { live, stillborn } = followed;
+  damages.push(...followed.damages);
 
   const fates = verdicts.pass([...sizes.keys()].filter((id) => !needed.packs.has(id)));
   const retired = forgotten.filter((id) => verdicts.isRetired(id));
@@ -94,11 +92,36 @@ export async function planGc(parts: TrustParts, { graceGenerations = 2, signal }
   };
 }
 
+interface Followed {
+  readonly live: readonly string[];
+  readonly stillborn: readonly string[];
+  readonly damages: readonly string[];
+}
+
+/** Marks what these snapshots stand on. */
+async function followAll(
+  parts: TrustParts,
+  ids: readonly string[],
+  marking: Pick<MarkParts, 'marks' | 'walked' | 'lookUp' | 'signal'>,
+  verdicts: Verdicts,
+): Promise<Followed> {
+  const live: string[] = [];
+  const stillborn: string[] = [];
+  const damages: string[] = [];
+  for (const id of ids) {
+    const outcome = await markOne(parts, id, marking, verdicts);
+    if (outcome === 'live') live.push(id);
+    else if (outcome === 'stillborn') stillborn.push(id);
+    else if (outcome !== 'absent') damages.push(outcome);
+  }
+  return { live, stillborn, damages };
+}
+
 /** What is wrong, when it is none of the three. */
 async function markOne(
   parts: TrustParts,
   id: string,
-  marking: Pick<MarkParts, 'marks' | 'walked' | 'signal'>,
+  marking: Pick<MarkParts, 'marks' | 'walked' | 'lookUp' | 'signal'>,
   verdicts: Verdicts,
 ): Promise<string> {
   const { core, index, snapshots, bad } = parts;

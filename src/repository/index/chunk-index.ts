@@ -351,9 +351,9 @@ export class ChunkIndex {
     return this.#loaded.objects.size + this.damaged.size;
   }
 
-  /** Whether the pack of that number is in the bank. */
-  isDurable(number: number): boolean {
-    return this.#loaded.packs.isDurable(number);
+  /** How many records index objects have, at most. */
+  get recordCount(): number {
+    return this.#loaded.runs.reduce((sum, { recordCount }) => sum + recordCount, 0);
   }
 
   /** Every pack that an index names or that this process has stored. */

@@ -1,23 +1,45 @@
 const wordsPerId = 2;
 
 /**
- * A set of chunks, by the first 8 bytes of their ids: some 20 bytes a chunk. Ids are keyed hashes, so nobody can aim at a collision, and one
- * among 10 million chunks is a matter of one in 100 000; it would let something stay that nothing needs.
+ * A set of chunks, by the first 8 bytes of their ids: 11 to 22 bytes a chunk. Ids are keyed hashes, so nobody can aim at a collision, and one
+ * among 10 million chunks is a matter of one in 100 000; it would let something stay that nothing needs. Each can be ticked off once.
  */
 export class ChunkMarks {
-  #words = new Int32Array(wordsPerId * 2 ** 16);
+  #words: Int32Array;
+  #seen: Uint8Array;
   #count = 0;
+  #seenCount = 0;
 
+  /** For that many chunks it need not grow, which takes half as much again while it is done. */
+  constructor(expected: number) {
+    const slots = 2 ** Math.ceil(Math.log2(Math.max(2 ** 16, (expected * 4) / 3)));
+    this.#words = new Int32Array(wordsPerId * slots);
+    this.#seen = new Uint8Array(slots / 8);
+  }
+
+  /** Before any is ticked off. */
   add(id: Uint8Array): void {
     const [low, high] = firstWords(id);
     if (!put(this.#words, low, high)) return;
     if (++this.#count * 4 > (this.#words.length / wordsPerId) * 3) this.#grow();
   }
 
-  has(id: Uint8Array): boolean {
+  /** Whether the chunk is in the set; ticks it off. */
+  see(id: Uint8Array): boolean {
     const [low, high] = firstWords(id);
     const at = slotOf(this.#words, low, high);
-    return this.#words[at] !== 0 || this.#words[at + 1] !== 0;
+    if (this.#words[at] === 0 && this.#words[at + 1] === 0) return false;
+    const slot = at / wordsPerId;
+    const byte = this.#seen[slot >> 3] ?? 0;
+    const bit = 1 << (slot & 7);
+    if ((byte & bit) === 0) this.#seenCount++;
+    this.#seen[slot >> 3] = byte | bit;
+    return true;
+  }
+
+  /** Whether every chunk of the set was ticked off. */
+  get areAllSeen(): boolean {
+    return this.#seenCount === this.#count;
   }
 
   #grow(): void {
@@ -28,6 +50,7 @@ export class ChunkMarks {
       if (low !== 0 || high !== 0) put(larger, low, high);
     }
     this.#words = larger;
+    this.#seen = new Uint8Array(this.#seen.length * 2);
   }
 }
 
