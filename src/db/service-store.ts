@@ -49,7 +49,7 @@ export function createServiceStore(knex: Knex): ServiceStore {
     async list({ host, binary }) {
       const query = rows().orderBy('id');
       if (host !== undefined) void query.where('host', host);
-      if (binary !== undefined) void query.whereRaw('binary = ?', [binary]);
+      if (binary !== undefined) void query.where({ binary });
       const found: ServiceRow[] = await query;
       return found.map(fromRow);
     },
