@@ -140,6 +140,7 @@ describe('a flipped bit in the bank', () => {
     const { 'Host::Block': block } = byType(found.resources);
     expect(block).toMatchObject({ outcome: 'damaged', digest: null });
     expect(block?.damages.join(' ')).toContain(pack);
+    expect(block?.damages.join(' ')).toMatch(/bytes \d+ to \d+/);
     const key = `Host::Block#${block?.id}`;
     expect(found.resourcesStatus[key]).toBe('error');
     expect(found.resourcesReason[key]).toContain(pack);
