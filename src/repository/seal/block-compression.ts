@@ -1,6 +1,6 @@
 import { freeBytes } from '../free-bytes.ts';
 import type { Level } from '../packs/chunk-sink.ts';
-import { type Compressed, codecRaw, codecZstd, compress, decompress, isWorthIt, zstdLevels } from './compression.ts';
+import { type Compressed, codecRaw, codecZstd, compress, decompress, isWorthIt, zstdParameters } from './compression.ts';
 import { openZstd, type Zstd } from './zstd.ts';
 
 /**
@@ -24,7 +24,7 @@ export function compressBlock(plain: Uint8Array, level: Level): Compressed {
     return codec === codecRaw ? { codec, payload } : { codec, payload: keep(packed, payload) };
   }
   const target = take(packed, plain.length);
-  const length = native.compress(plain, zstdLevels[level], target);
+  const length = native.compress(plain, zstdParameters[level], target);
   if (length === undefined || !isWorthIt(length, plain.length)) return { codec: codecRaw, payload: plain };
   return { codec: codecZstd, payload: target.subarray(0, length) };
 }
@@ -44,7 +44,7 @@ export function freeBlock(raw: Uint8Array): void {
 }
 
 function loadZstd(): Zstd | undefined {
-  zstd ??= openZstd(Math.max(...Object.values(zstdLevels))) ?? 'absent';
+  zstd ??= openZstd() ?? 'absent';
   return zstd === 'absent' ? undefined : zstd;
 }
 

