@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { canonicalJson } from '../base/canonical-json.ts';
 import type { Api } from './declare.ts';
+import { addExamples, type ExampleDocument } from './examples.ts';
 
 const tags = [
   { name: 'providers', description: 'Banks with the protection plugins configured for them.' },
@@ -13,7 +14,11 @@ const tags = [
   { name: 'copies', description: 'Checkpoints put into another provider as well.' },
   { name: 'restores', description: 'Checkpoints brought back, here or on another cloud.' },
   { name: 'verifications', description: 'Checkpoints read back from the bank and compared.' },
+  { name: 'triggers', description: 'When something is to happen.' },
+  { name: 'scheduled_operations', description: 'What happens when a trigger strikes, and what it kept and let go.' },
   { name: 'operation_logs', description: 'What was done, and how it ended.' },
+  { name: 'quotas', description: 'How much a project may have.' },
+  { name: 'services', description: 'The processes that make up the service; for administrators.' },
   { name: 'service', description: 'Versions, health and this document; no token needed.' },
 ];
 
@@ -36,6 +41,11 @@ export async function documentRoutes(app: Api): Promise<void> {
     // Components keep the names that the schemas have.
     refResolver: {
       buildLocalReference: (json, _base, _fragment, index) => (typeof json.$id === 'string' ? json.$id : `schema-${index}`),
+    },
+    transformObject: (document) => {
+      if (!('openapiObject' in document)) return document.swaggerObject;
+      addExamples(document.openapiObject as ExampleDocument);
+      return document.openapiObject;
     },
     // The rule is what an operator looks for who writes a policy file.
     transform: ({ schema, url, route }) => {

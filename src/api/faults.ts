@@ -97,6 +97,21 @@ function fromHttpLayer(thrown: unknown): Fault | undefined {
   return new Fault('invalid', 'api.malformed_request', `The request is malformed: ${thrown.message}.`, { cause: thrown });
 }
 
+const exampleMessages: Readonly<Record<number, string>> = {
+  400: 'plan.resources must be a list.',
+  401: 'The request you have made requires authentication.',
+  403: "Policy doesn't allow plan:delete to be performed.",
+  404: 'Plan c41d9e7a-52f6-4f0e-8a3f-6f1f9d0c7b25 could not be found.',
+  409: 'The checkpoint is being restored.',
+  413: 'The project has 50 of 50 plans.',
+  415: 'The body has content encoding gzip.',
+  416: 'The file has 15 bytes.',
+  424: 'A scheduled operation uses the trigger.',
+  429: 'There are too many requests of this caller. Try again in 2 s.',
+  501: 'Files of a block volume cannot be listed.',
+  503: 'The bank of provider north does not answer.',
+};
+
 const detail = closed({
   code: Type.Integer(),
   message: Type.String(),
@@ -108,9 +123,19 @@ const keystoneDetail = closed({ code: Type.Integer(), title: Type.String(), mess
 /** Status → the schema of its body, a named component each. A refused token has the token middleware's own shape. */
 export const faultSchemas = new Map(
   Object.entries(faultNames).map(([status, name]) => {
-    const options = { $id: `${name.charAt(0).toUpperCase()}${name.slice(1)}`, description: `Fault \`${name}\`.` };
+    const options = {
+      $id: `${name.charAt(0).toUpperCase()}${name.slice(1)}`,
+      description: `Fault \`${name}\`.`,
+      examples: [exampleOf(Number(status), name)],
+    };
     const members =
       status === '401' ? { [name]: Type.Optional(detail), error: Type.Optional(keystoneDetail) } : { [name]: detail };
     return [Number(status), closed(members, options)];
   }),
 );
+
+function exampleOf(status: number, name: string): unknown {
+  const told = { code: status, message: exampleMessages[status] ?? '' };
+  if (status === 401) return { error: { ...told, title: 'Unauthorized' } };
+  return { [name]: status === 413 || status === 429 ? { ...told, retryAfter: status === 413 ? '0' : '2' } : told };
+}

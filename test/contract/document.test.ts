@@ -10,8 +10,12 @@ interface Operation {
   description?: string;
   tags?: string[];
   security?: unknown[];
-  responses: Record<string, { description: string }>;
+  parameters?: { name: string; description?: string; in: string; example?: unknown }[];
+  requestBody?: { content: Content };
+  responses: Record<string, { description: string; content?: Content }>;
 }
+
+type Content = Record<string, { schema: { $ref?: string }; example?: unknown }>;
 
 interface Document {
   openapi: string;
@@ -47,11 +51,13 @@ describe('the document', () => {
         'GET /v1',
         'GET /v1/{project_id}/operation_logs',
         'GET /v1/{project_id}/operation_logs/{operation_log_id}',
+        'GET /v1/{project_id}/os-services',
+        'PUT /v1/{project_id}/os-services/{service_id}',
         'GET /v1/{project_id}/plans',
         'POST /v1/{project_id}/plans',
+        'DELETE /v1/{project_id}/plans/{plan_id}',
         'GET /v1/{project_id}/plans/{plan_id}',
         'PUT /v1/{project_id}/plans/{plan_id}',
-        'DELETE /v1/{project_id}/plans/{plan_id}',
         'GET /v1/{project_id}/protectables',
         'GET /v1/{project_id}/protectables/{protectable_type}',
         'GET /v1/{project_id}/protectables/{protectable_type}/instances',
@@ -60,16 +66,42 @@ describe('the document', () => {
         'GET /v1/{project_id}/providers/{provider_id}',
         'GET /v1/{project_id}/providers/{provider_id}/checkpoints',
         'POST /v1/{project_id}/providers/{provider_id}/checkpoints',
+        'POST /v1/{project_id}/providers/{provider_id}/checkpoints/action',
+        'DELETE /v1/{project_id}/providers/{provider_id}/checkpoints/{checkpoint_id}',
         'GET /v1/{project_id}/providers/{provider_id}/checkpoints/{checkpoint_id}',
         'PUT /v1/{project_id}/providers/{provider_id}/checkpoints/{checkpoint_id}',
-        'DELETE /v1/{project_id}/providers/{provider_id}/checkpoints/{checkpoint_id}',
+        'POST /v1/{project_id}/providers/{provider_id}/checkpoints/{checkpoint_id}/action',
         'GET /v1/{project_id}/providers/{provider_id}/checkpoints/{checkpoint_id}/resources/{resource_id}/entries',
         'GET /v1/{project_id}/providers/{provider_id}/checkpoints/{checkpoint_id}/resources/{resource_id}/file',
         'GET /v1/{project_id}/providers/{provider_id}/checkpoints/{checkpoint_id}/resources/{resource_id}/raw',
         'GET /v1/{project_id}/providers/{provider_id}/checkpoints/{checkpoint_id}/resources/{resource_id}/tar',
+        'GET /v1/{project_id}/providers/{provider_id}/gc',
+        'POST /v1/{project_id}/providers/{provider_id}/gc',
+        'GET /v1/{project_id}/providers/{provider_id}/gc/{gc_id}',
+        'GET /v1/{project_id}/quota_classes/{name}',
+        'PUT /v1/{project_id}/quota_classes/{name}',
+        'DELETE /v1/{project_id}/quotas/{quota_project_id}',
+        'GET /v1/{project_id}/quotas/{quota_project_id}',
+        'PUT /v1/{project_id}/quotas/{quota_project_id}',
+        'GET /v1/{project_id}/quotas/{quota_project_id}/defaults',
+        'GET /v1/{project_id}/quotas/{quota_project_id}/detail',
         'GET /v1/{project_id}/restores',
         'POST /v1/{project_id}/restores',
         'GET /v1/{project_id}/restores/{restore_id}',
+        'GET /v1/{project_id}/scheduled_operations',
+        'POST /v1/{project_id}/scheduled_operations',
+        'DELETE /v1/{project_id}/scheduled_operations/{scheduled_operation_id}',
+        'GET /v1/{project_id}/scheduled_operations/{scheduled_operation_id}',
+        'GET /v1/{project_id}/scheduled_operations/{scheduled_operation_id}/retention',
+        'GET /v1/{project_id}/scheduled_operations/{scheduled_operation_id}/runs',
+        'GET /v1/{project_id}/triggers',
+        'POST /v1/{project_id}/triggers',
+        'DELETE /v1/{project_id}/triggers/{trigger_id}',
+        'GET /v1/{project_id}/triggers/{trigger_id}',
+        'PUT /v1/{project_id}/triggers/{trigger_id}',
+        'GET /v1/{project_id}/verifications',
+        'POST /v1/{project_id}/verifications',
+        'GET /v1/{project_id}/verifications/{verification_id}',
       ].sort(),
     );
   });
@@ -97,6 +129,19 @@ describe('the document', () => {
     for (const { description } of Object.values(operation.responses)) expect(description).not.toBe('Default Response');
   });
 
+  test.each(operations)('$name shows what is sent and what comes back', ({ operation }) => {
+    for (const parameter of operation.parameters ?? []) {
+      expect(parameter).toMatchObject({ description: expect.any(String) });
+      if (parameter.in === 'path') expect(parameter).toHaveProperty('example');
+    }
+    const answers = Object.values(operation.responses).map(({ content }) => content);
+    const json = [operation.requestBody?.content, ...answers].flatMap((content) => content?.['application/json'] ?? []);
+    for (const { example, schema } of json) {
+      const noun = schema.$ref?.split('/').at(-1) ?? '';
+      expect(example ?? document.components.schemas[noun]?.examples?.[0]).toBeDefined();
+    }
+  });
+
   test('keeps the names of the nouns, and its examples are true', () => {
     const { schemas } = document.components;
     expect(Object.keys(schemas)).toEqual(
@@ -107,7 +152,7 @@ describe('the document', () => {
     const examples = Object.entries(schemas).flatMap(([name, { examples = [] }]) =>
       examples.map((example) => ({ name, example })),
     );
-    expect(examples.length).toBeGreaterThanOrEqual(8);
+    expect(examples.length).toBeGreaterThanOrEqual(35);
     for (const { name, example } of examples) {
       const validate = ajv.compile({ $ref: `openapi#/components/schemas/${name}` });
       expect([name, validate(example), validate.errors]).toEqual([name, true, null]);

@@ -14,7 +14,11 @@ const date = Type.Optional(
 /** Any sort is accepted; only `created_at` means something. The filters have members of their own in the query. */
 const rules: ListRules = {};
 
-const listQuery = projectPageQuerySchema({ plan_id: Type.Optional(uuid), start_date: date, end_date: date });
+const listQuery = projectPageQuerySchema({
+  plan_id: Type.Optional(Type.String({ format: 'uuid', description: 'The plan they were made of.' })),
+  start_date: date,
+  end_date: date,
+});
 
 const tags = ['checkpoints'];
 const path = `${projectPath}/providers/:provider_id/checkpoints`;
