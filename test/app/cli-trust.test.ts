@@ -17,7 +17,11 @@ describe('keys and healing on the command line', () => {
 
   async function karri(...args: string[]) {
     const written = { out: '', err: '' };
-    const stream = (name: 'out' | 'err') => ({ write: (text: string) => void (written[name] += text) });
+    const stream = (name: 'out' | 'err') => ({
+      write: (text: string) => {
+        written[name] += text;
+      },
+    });
     const code = await runCommand(args, { out: stream('out'), err: stream('err'), environment: {} });
     return { code, ...written };
   }

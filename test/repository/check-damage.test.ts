@@ -36,13 +36,19 @@ interface World {
 }
 
 let scratch = 0;
-async function withInline<T>(
-  store: ObjectStore,
-  work: (repository: Repository) => Promise<T>,
-  projectId = testProjectId,
-): Promise<T> {
+/** `maker`: the project that may make its repository here; whoever may not mends nothing when it opens one. */
+async function withInline<T>(store: ObjectStore, work: (repository: Repository) => Promise<T>, maker?: string): Promise<T> {
+  const projectId = maker ?? testProjectId;
   const scratchFolder = folder.file(`scratch-${scratch++}`);
-  const options = { store, projectId, providerKey: testProviderKey, create: true, log: silentLog, threads: 1, scratchFolder };
+  const options = {
+    store,
+    projectId,
+    providerKey: testProviderKey,
+    create: maker !== undefined,
+    log: silentLog,
+    threads: 1,
+    scratchFolder,
+  };
   const repository = await openRepository(options, startInlinePool);
   try {
     return await work(repository);
