@@ -1,13 +1,14 @@
 import { hostname } from 'node:os';
 import type { Knex } from 'knex';
 import cron from 'node-cron';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, sleep } from '../base/clock.ts';
 import { faultText } from '../base/faults.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import { createWorkerStore } from '../db/worker-store.ts';
 import { startWorker } from '../jobs/worker.ts';
 import type { ServiceBinary } from '../model/service.ts';
+import type { Scheduler } from '../operations/scheduler.ts';
 import { createFlows } from '../protection/protection.ts';
 import type { House } from './build.ts';
 
@@ -65,10 +66,11 @@ export async function startHeartbeat({ deps }: House, binary: ServiceBinary, con
 export async function startSchedulerRole(house: House, config: Config, log: Log): Promise<Running> {
   const { deps, scheduler } = house;
   const heartbeat = await startHeartbeat(house, 'karbor-operationengine', config, log);
+  const ending = new AbortController();
   const parts = [
     heartbeat,
     every('* * * * * *', log, 'look at the triggers', async () => {
-      if (heartbeat.isEnabled()) await scheduler.fire();
+      if (heartbeat.isEnabled()) await strikeOnTime(scheduler, ending.signal);
     }),
     // Apart: a run may wait for a bank, and no trigger waits for a run.
     every('* * * * * *', log, 'look at the scheduled runs', () => scheduler.advance()),
@@ -76,10 +78,24 @@ export async function startSchedulerRole(house: House, config: Config, log: Log)
   ];
   return {
     async stop() {
+      ending.abort();
       for (const part of parts) await part.stop();
     },
   };
 }
+
+/** Acts upon what is due now, and on what falls due before the next second at its own moment. */
+async function strikeOnTime(scheduler: Scheduler, ending: AbortSignal): Promise<void> {
+  for (;;) {
+    await scheduler.fire();
+    const waitMs = await scheduler.untilDue();
+    if (waitMs === undefined || waitMs > 1000 || ending.aborted) return;
+    await sleep(Math.max(waitMs, leastWaitMs), ending).catch(() => undefined);
+  }
+}
+
+/** Triggers that fall due within it are acted upon together. */
+const leastWaitMs = 20;
 
 /** Does something over and over; one time that fails is told in the log and the next comes all the same. */
 function every(pattern: string, log: Log, what: string, work: () => Promise<unknown>): Running {

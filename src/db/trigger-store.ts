@@ -21,7 +21,9 @@ export interface TriggerStore {
   delete(id: string): Promise<void>;
   /** Those that are due, the earliest first; no other transaction gets them before this one ends. */
   lockDue(now: number, limit: number, trx: Knex.Transaction): Promise<Trigger[]>;
-  setNext(id: string, next: NextStrike, trx: Knex.Transaction): Promise<void>;
+  setNext(next: readonly (NextStrike & { readonly id: string })[], trx: Knex.Transaction): Promise<void>;
+  /** When the next one is due; undefined when none ever is. */
+  findNextDue(): Promise<number | undefined>;
 }
 
 interface TriggerRow {
@@ -106,8 +108,20 @@ export function createTriggerStore(knex: Knex): TriggerStore {
       return rows.map(fromRow);
     },
 
-    async setNext(id, next, trx) {
-      await trx('triggers').where({ id }).update(nextColumns(next));
+    async setNext(next, trx) {
+      if (next.length === 0) return;
+      const rows = next.map(({ id, ...strike }) => ({ id, ...nextColumns(strike) }));
+      await trx.raw(
+        `update triggers set next_at = changed.next_at, due_at = changed.due_at
+           from jsonb_to_recordset(?::jsonb) as changed (id uuid, next_at timestamptz, due_at timestamptz)
+          where triggers.id = changed.id`,
+        [JSON.stringify(rows)],
+      );
+    },
+
+    async findNextDue() {
+      const row: { due_at: Date } | undefined = await knex('triggers').whereNotNull('due_at').orderBy('due_at').first('due_at');
+      return row?.due_at.getTime();
     },
   };
 }

@@ -1,6 +1,7 @@
 import { faultText, isFault } from '../base/faults.ts';
 import { newId } from '../base/ids.ts';
 import type { NewRun } from '../db/run-store.ts';
+import type { NextStrike } from '../db/trigger-store.ts';
 import type { RunState } from '../model/scheduled-operation.ts';
 import type { Trigger } from '../model/trigger.ts';
 import type { OperationsDeps } from './deps.ts';
@@ -17,6 +18,8 @@ const runsSideBySide = 8;
 export interface Scheduler {
   /** Acts upon all triggers that are due. The number of runs that this has made. */
   fire(): Promise<number>;
+  /** Milliseconds until the next trigger is due; undefined when none ever is. */
+  untilDue(): Promise<number | undefined>;
   /** Takes open runs on. One that fails to move is told in the log and looked at again. */
   advance(): Promise<void>;
 }
@@ -41,6 +44,7 @@ export function createScheduler(deps: OperationsDeps): Scheduler {
         ({ triggerId }) => triggerId,
       );
       const made: NewRun[] = [];
+      const upcoming: (NextStrike & { id: string })[] = [];
       for (const trigger of due) {
         const { strikes, next } = strike(deps, trigger, now);
         for (const operation of operations.get(trigger.id) ?? []) {
@@ -49,8 +53,9 @@ export function createScheduler(deps: OperationsDeps): Scheduler {
             made.push({ id: newId(), projectId, scheduledOperationId: id, expectedAt, triggeredAt: now, state, reason });
           }
         }
-        await triggers.setNext(trigger.id, next, trx);
+        upcoming.push({ id: trigger.id, ...next });
       }
+      await triggers.setNext(upcoming, trx);
       await runs.add(made, trx);
       return { triggers: due.length, runs: made.length };
     });
@@ -73,6 +78,11 @@ export function createScheduler(deps: OperationsDeps): Scheduler {
         made += some.runs;
         if (some.triggers < triggersAtOnce) return made;
       }
+    },
+
+    async untilDue() {
+      const due = await triggers.findNextDue();
+      return due === undefined ? undefined : due - clock.now();
     },
 
     async advance() {
