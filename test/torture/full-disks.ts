@@ -10,7 +10,8 @@ import { createSeeded, type Seeded } from '../kit/seeded.ts';
 import type { Experiment } from './experiment.ts';
 import { Scene, upTo } from './scene.ts';
 
-const enoughRoom = 'size=512m,nr_inodes=100000';
+/** Borg wants half a gigabyte before it begins. */
+export const enoughRoom = 'size=4g,nr_inodes=100000';
 
 /** What a protect may say then. */
 const expected = ['storage.full', 'storage.refused', 'storage.failed', 'repository.file_failed'];
@@ -48,7 +49,7 @@ async function protectThrough(scene: Scene, scratch: string | undefined, giveBac
 }
 
 /** What is taken away: mount options. */
-const obstacles = {
+export const obstacles = {
   full: (chance: Seeded, used: Used) => `size=${used.bytes + upTo(chance, 7 * MiB)}`,
   'no inodes': (chance: Seeded, used: Used) => `nr_inodes=${used.inodes + upTo(chance, 4)}`,
   'read-only': () => 'ro',
@@ -59,7 +60,7 @@ interface Used {
   readonly inodes: number;
 }
 
-function measureUse(folder: string): Used {
+export function measureUse(folder: string): Used {
   const output = execFileSync('df', ['--output=used,iused', '-B1', folder], { encoding: 'utf8' });
   const [bytes = 0, inodes = 0] = (output.split('\n')[1] ?? '').trim().split(/\s+/).map(Number);
   return { bytes: Math.max(bytes, 4096), inodes }; // a size of 0 is no bound at all

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../../src/base/clock.ts';
 import { createSeeded, type Seeded } from '../../kit/seeded.ts';
+import { enoughRoom, measureUse, obstacles } from '../full-disks.ts';
 import { upTo } from '../scene.ts';
 import { type Command, isInstalled, type Tool } from './tools.ts';
 import { Workplace } from './workplace.ts';
@@ -137,47 +138,31 @@ async function judgeDamage(place: Workplace, kind: string, file: string, count: 
 /** A disk without room, without inodes, or read-only; and then with room again. */
 const fullDisks: PeerExperiment = async (workplace, count, chance, runs) => {
   for (let n = 0; n < runs; n++) {
-    for (const obstacle of ['full', 'no inodes', 'read-only'] as const) {
+    for (const [name, optionsOf] of Object.entries(obstacles)) {
       const place = workplace.clone();
-      const used = readAll(place);
-      const bytes = [...used.values()].reduce((sum, one) => sum + Math.ceil(one.length / 4096) * 4096, 0);
-      const mount = (options: string): void =>
-        void execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'karri-torture', place.tool.repository]);
-      const room = obstacle === 'full' ? 1_000_000 + upTo(chance, 10_000_000) : 64 << 20;
-      rmSync(place.tool.repository, { recursive: true });
-      execFileSync('mkdir', [place.tool.repository]);
-      mount(`size=${bytes + room}${obstacle === 'no inodes' ? `,nr_inodes=${countInodes(used) + 1 + upTo(chance, 4)}` : ''}`);
+      const { repository } = place.tool;
+      const mount = (...args: string[]): void => void execFileSync('mount', [...args, repository]);
+      rmSync(repository, { recursive: true });
+      mkdirSync(repository);
+      mount('-t', 'tmpfs', '-o', enoughRoom, 'karri-torture');
       try {
-        execFileSync('cp', ['-a', `${workplace.tool.repository}/.`, place.tool.repository]);
-        if (obstacle === 'read-only') execFileSync('mount', ['-o', 'remount,ro', place.tool.repository]);
-        const failed = await place.run(place.tool.backup(place.source, 'without-room'));
-        count(`${obstacle}: backup`, failed.code === 0 ? 'fits' : failed.code === undefined ? 'hangs' : 'fails');
+        execFileSync('cp', ['-a', `${workplace.tool.repository}/.`, repository]);
+        mount('-o', `remount,${optionsOf(chance, measureUse(repository))}`);
+        const { code } = await place.run(place.tool.backup(place.source, 'without-room'));
+        count(`${name}: backup`, code === 0 ? 'fits' : code === undefined ? 'hangs' : 'fails');
         const [last = '', expected = Buffer.alloc(0)] = [...place.promised].at(-1) ?? [];
-        count(`${obstacle}: earlier snapshot, meanwhile`, await place.restore(last, expected));
-        execFileSync('mount', ['-o', 'remount,rw,size=256m,nr_inodes=100000', place.tool.repository]);
-        count(`${obstacle}: backup with room again`, await place.backUpAgain('after'));
-        count(`${obstacle}: earlier snapshot, afterwards`, await place.restore(last, expected));
-        count(`${obstacle}: check`, (await place.run(place.tool.check)).code === 0 ? 'clean' : 'complains');
+        count(`${name}: earlier snapshot, meanwhile`, await place.restore(last, expected));
+        mount('-o', `remount,rw,${enoughRoom}`);
+        count(`${name}: backup with room again`, await place.backUpAgain('after'));
+        count(`${name}: earlier snapshot, afterwards`, await place.restore(last, expected));
+        count(`${name}: check`, (await place.run(place.tool.check)).code === 0 ? 'clean' : 'complains');
       } finally {
-        execFileSync('umount', [place.tool.repository]);
+        execFileSync('umount', ['-l', repository]);
         place.remove();
       }
     }
   }
 };
-
-function countInodes(files: ReadonlyMap<string, Buffer>): number {
-  const folders = [...files.keys()].flatMap((file) => file.split('/').map((_, n, parts) => parts.slice(0, n).join('/')));
-  return files.size + new Set(folders).size + 1;
-}
-
-function readAll({ tool }: Workplace): Map<string, Buffer> {
-  return new Map(
-    Object.values(tool.files())
-      .flat()
-      .map((file) => [file, readFileSync(join(tool.repository, file))]),
-  );
-}
 
 function replace(path: string, bytes: Buffer | undefined): void {
   rmSync(path);
