@@ -7,9 +7,11 @@ import type { RepositoryCore } from '../../src/repository/core.ts';
 import { decodeIndex, encodeIndex } from '../../src/repository/index/format.ts';
 import { decodeDirectory, maxPackBytes, PackBuilder, parseFooter } from '../../src/repository/packs/format.ts';
 import { type OpenKeys, openBatch } from '../../src/repository/packs/open-batch.ts';
+import { openAesGcm } from '../../src/repository/seal/aes-gcm.ts';
 import { compressBlock, decompressBlock } from '../../src/repository/seal/block-compression.ts';
+import { openSealed, sealInto } from '../../src/repository/seal/block-sealing.ts';
 import { codecRaw, codecZstd, compress, decompress, zstdParameters } from '../../src/repository/seal/compression.ts';
-import { openObject, type RootKey, sealObject } from '../../src/repository/seal/crypto.ts';
+import { openObject, type RootKey, seal, sealObject } from '../../src/repository/seal/crypto.ts';
 import { openKeyedHash } from '../../src/repository/seal/keyed-hash.ts';
 import { openZstd } from '../../src/repository/seal/zstd.ts';
 import { decodeLeaf, emptySlots, encodeLeaf } from '../../src/repository/volume/map.ts';
@@ -50,6 +52,41 @@ describe('compression', () => {
     for (const wrong of [0, 1, 999_999, 1_000_001]) expect(decompress(codecZstd, payload, wrong)).toBeUndefined();
     expect(decompress(codecZstd, randomBytes(50), 100)).toBeUndefined();
     expect(decompress(7, payload, 1_000_000)).toBeUndefined();
+  });
+});
+
+describe('sealing of blocks', () => {
+  const key = randomBytes(32);
+  const nonce = randomBytes(12);
+  const associated = randomBytes(53);
+
+  test('what the two ways seal, either opens, at every size and wherever in memory', () => {
+    for (const bytes of [0, 1, 16, 1000, 1024 * 1024, 4 * 1024 * 1024 + 3]) {
+      const plain = randomBytes(bytes);
+      const byNode = seal(key, nonce, associated, plain);
+      const target = Buffer.alloc(bytes + 21);
+      sealInto(target.subarray(5), key, nonce, associated, plain);
+      const sealed = Buffer.concat([byNode.sealed, byNode.tag]);
+      expect(target.subarray(5)).toSatisfy(sealed.equals.bind(sealed));
+      expect(openSealed(key, nonce, associated, target.subarray(5))).toSatisfy(plain.equals.bind(plain));
+    }
+  });
+
+  test('no byte may be another, of what is sealed, the nonce, the key or what is associated', () => {
+    const given = { key, nonce, associated, sealed: Buffer.alloc(46) };
+    sealInto(given.sealed, key, nonce, associated, randomBytes(30));
+    for (const part of ['key', 'nonce', 'associated', 'sealed'] as const) {
+      for (let at = 0; at < given[part].length; at++) {
+        const changed = Buffer.from(given[part]);
+        changed[at] = (changed[at] ?? 0) ^ 1;
+        const other = { ...given, [part]: changed };
+        expect(openSealed(other.key, other.nonce, other.associated, other.sealed), `${part}, byte ${at}`).toBeUndefined();
+      }
+    }
+  });
+
+  test('the C library of this platform is used where it can be', () => {
+    expect(openAesGcm() === undefined).toBe(process.platform !== 'linux');
   });
 });
 

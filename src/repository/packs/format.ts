@@ -1,8 +1,8 @@
 import { MiB } from '../../base/bytes.ts';
-import { freeBytes } from '../free-bytes.ts';
 import { decompressBlock } from '../seal/block-compression.ts';
+import { openSealed, sealInto } from '../seal/block-sealing.ts';
 import { type Compressed, codecRaw } from '../seal/compression.ts';
-import { derivePackKey, open, type RootKey, randomId, seal, tagBytes } from '../seal/crypto.ts';
+import { derivePackKey, type RootKey, randomId, tagBytes } from '../seal/crypto.ts';
 import type { KeyedHash } from '../seal/keyed-hash.ts';
 import { maxChunkBytes } from './chunk-sink.ts';
 
@@ -133,11 +133,8 @@ export class PackBuilder {
     bytes.writeUInt32LE(number, offset + 1);
     bytes.set(firstId.subarray(0, 8), offset + 5);
     const nonce = bytes.subarray(offset + 1, offset + 13);
-    const { sealed, tag } = seal(this.#key, nonce, aim(this.#associated, offset, codec), payload);
-    bytes.set(sealed, offset + 13);
-    bytes.set(tag, offset + 13 + sealed.length);
-    freeBytes(sealed);
     const length = payload.length + blockOverheadBytes;
+    sealInto(bytes.subarray(offset + 13, offset + length), this.#key, nonce, aim(this.#associated, offset, codec), payload);
     this.#used += length;
     return { offset, length };
   }
@@ -160,17 +157,8 @@ export class PackOpener {
   openBlock(sealed: Uint8Array, offset: number, rawLength: number): Uint8Array | undefined {
     if (sealed.length < blockOverheadBytes) return undefined;
     const codec = sealed[0] ?? codecRaw;
-    const end = sealed.length - tagBytes;
-    const payload = open(
-      this.#key,
-      sealed.subarray(1, 13),
-      aim(this.#associated, offset, codec),
-      sealed.subarray(13, end),
-      sealed.subarray(end),
-    );
-    const raw = payload && decompressBlock(codec, payload, rawLength);
-    if (payload && raw !== payload) freeBytes(payload);
-    return raw;
+    const payload = openSealed(this.#key, sealed.subarray(1, 13), aim(this.#associated, offset, codec), sealed.subarray(13));
+    return payload && decompressBlock(codec, payload, rawLength);
   }
 
   /** The blocks of the pack, from the sealed directory and where it lies; undefined when any byte of it is wrong. */

@@ -1,7 +1,6 @@
 import { Fault } from '../../base/faults.ts';
 import { freeBytes } from '../free-bytes.ts';
 import { packKey } from '../layout.ts';
-import { freeBlock } from '../seal/block-compression.ts';
 import type { RootKey } from '../seal/crypto.ts';
 import type { KeyedHash } from '../seal/keyed-hash.ts';
 import type { BlockBatch, Identified } from './chunk-source.ts';
@@ -67,7 +66,6 @@ export function openBatch(
           wants: [...wantsOf(chunk)],
         });
     }
-    freeBlock(raw);
   }
   freeBytes(batch.bytes);
 }

@@ -1,6 +1,7 @@
 import { freeBytes } from '../free-bytes.ts';
 import type { Level } from '../packs/chunk-sink.ts';
 import { type Compressed, codecRaw, codecZstd, compress, decompress, isWorthIt, zstdParameters } from './compression.ts';
+import { ThreadMemory } from './thread-memory.ts';
 import { openZstd, type Zstd } from './zstd.ts';
 
 /**
@@ -8,13 +9,9 @@ import { openZstd, type Zstd } from './zstd.ts';
  * is good until then.
  */
 
-interface Memory {
-  bytes: Buffer;
-}
-
 let zstd: Zstd | 'absent' | undefined;
-const packed: Memory = { bytes: Buffer.alloc(0) };
-const unpacked: Memory = { bytes: Buffer.alloc(0) };
+const packed = new ThreadMemory();
+const unpacked = new ThreadMemory();
 
 /** One try; what gains less than 3 % is kept raw, so that reading it back costs nothing. */
 export function compressBlock(plain: Uint8Array, level: Level): Compressed {
@@ -23,7 +20,7 @@ export function compressBlock(plain: Uint8Array, level: Level): Compressed {
     const { codec, payload } = compress(plain, level);
     return codec === codecRaw ? { codec, payload } : { codec, payload: keep(packed, payload) };
   }
-  const target = take(packed, plain.length);
+  const target = packed.take(plain.length);
   const length = native.compress(plain, zstdParameters[level], target);
   if (length === undefined || !isWorthIt(length, plain.length)) return { codec: codecRaw, payload: plain };
   return { codec: codecZstd, payload: target.subarray(0, length) };
@@ -32,15 +29,14 @@ export function compressBlock(plain: Uint8Array, level: Level): Compressed {
 /** Undefined when the payload is no whole frame of exactly `rawLength` bytes; the payload itself when it is raw. */
 export function decompressBlock(codec: number, payload: Uint8Array, rawLength: number): Uint8Array | undefined {
   const native = loadZstd();
-  if (codec === codecRaw || native === undefined) return decompress(codec, payload, rawLength);
+  if (codec === codecRaw) return decompress(codec, payload, rawLength);
+  if (native === undefined) {
+    const raw = decompress(codec, payload, rawLength);
+    return raw && keep(unpacked, raw);
+  }
   if (codec !== codecZstd) return undefined;
-  const target = take(unpacked, rawLength);
+  const target = unpacked.take(rawLength);
   return native.decompress(payload, target) === rawLength ? target : undefined;
-}
-
-/** Gives the memory of a block that was opened back, unless it is the thread's own. */
-export function freeBlock(raw: Uint8Array): void {
-  if (raw.buffer !== unpacked.bytes.buffer) freeBytes(raw);
 }
 
 function loadZstd(): Zstd | undefined {
@@ -48,13 +44,8 @@ function loadZstd(): Zstd | undefined {
   return zstd === 'absent' ? undefined : zstd;
 }
 
-function take(memory: Memory, length: number): Buffer {
-  if (memory.bytes.length < length) memory.bytes = Buffer.allocUnsafeSlow(length);
-  return memory.bytes.subarray(0, length);
-}
-
-function keep(memory: Memory, bytes: Uint8Array): Buffer {
-  const kept = take(memory, bytes.length);
+function keep(memory: ThreadMemory, bytes: Uint8Array): Buffer {
+  const kept = memory.take(bytes.length);
   kept.set(bytes);
   freeBytes(bytes);
   return kept;
