@@ -22,7 +22,20 @@ export interface Mover {
   undelete(snapshot: string): Promise<void>;
 }
 
-export type VolumeSource =
+/**
+ * A step that is repeated after a crash gets what it has written already, as it was then, instead of reading the source again. So whoever writes more than
+ * one in a step tells them apart, and whoever keeps track of what changes after the call (a bitmap, a time) writes anew.
+ */
+interface WriteSource {
+  /** The same on every try; of a step that writes one only it may be absent. */
+  readonly part?: string;
+  /** What an earlier try has written is given up. It always is when `changed` is given. */
+  readonly anew?: boolean;
+}
+
+export type VolumeSource = VolumeBytes & WriteSource;
+
+type VolumeBytes =
   | {
       /** Image file or block device. */
       readonly path: string;
@@ -53,7 +66,7 @@ export interface Extent {
   readonly length: number;
 }
 
-export interface TreeSource {
+export interface TreeSource extends WriteSource {
   readonly path: string;
   /** gitignore-like globs against the path relative to the root; with `include` only what matches is taken. */
   readonly include?: readonly string[];

@@ -9,8 +9,8 @@ import type { CopyCall } from '../plugin/protection.ts';
 import type { Copies } from './contract.ts';
 import type { ProtectionDeps } from './deps.ts';
 import { drawSteps, type StepInput } from './draw-steps.ts';
-import { buildCall, failureOf, findMain, getNode, hookOutcome, type OperationInput, runHook } from './hook-call.ts';
-import { createSnapshotCopy } from './mover.ts';
+import { buildCall, failureOf, findMain, forgetAll, getNode, hookOutcome, type OperationInput, runHook } from './hook-call.ts';
+import { createSnapshotCopy, ownerOf } from './mover.ts';
 import { checkpointSubject, figures, getProtection, publishEnd, storedBytes, withinRoom } from './protect.ts';
 import type { OpenProvider } from './provider-registry.ts';
 import { type GraphNode, type ResourceGraph, resourceKey } from './resource-graph.ts';
@@ -131,7 +131,9 @@ export function createCopyFlow(deps: ProtectionDeps): Flow {
       async copySnapshot(snapshot) {
         const from = await deps.providers.get(input.source.providerId).repository(input.projectId, { create: false });
         const repository = await target.repository(input.projectId, { create: false });
-        return createSnapshotCopy(from, { repository, level: 'default', signal: run.signal, report: run.report })(snapshot);
+        const { stepId, signal, report } = run;
+        const owner = ownerOf(input.checkpoint);
+        return createSnapshotCopy(from, { repository, level: 'default', owner, stepId, signal, report })(snapshot);
       },
     };
   };
@@ -203,16 +205,16 @@ export function createCopyFlow(deps: ProtectionDeps): Flow {
     if (isGood) return { type, id, name, status: 'available', reason: '', ...(saved !== undefined && { saved }) };
     const reason = failureOf(ending.steps, node.key) ?? 'Taken back, because another part of the copy failed.';
     const failed: CheckpointResource = { type, id, name, status: 'error', reason };
-    if (saved === undefined) return failed;
     try {
-      await abandon(input, node, ending);
+      if (saved !== undefined) await abandon(input, node, ending);
+      await forgetAll(input, node, deps.providers.get(input.providerId));
       return failed;
     } catch (error) {
       ending.log.warn('What the failed copy left behind is taken back when it is deleted.', {
         resource: resourceKey(node),
         error: faultText(error),
       });
-      return { ...failed, saved };
+      return { ...failed, ...(saved !== undefined && { saved }) };
     }
   }
 

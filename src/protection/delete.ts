@@ -9,7 +9,7 @@ import type { DeleteCall } from '../plugin/protection.ts';
 import { collectAfterDelete } from './collect.ts';
 import type { ProtectionDeps } from './deps.ts';
 import { drawSteps, type StepInput } from './draw-steps.ts';
-import { buildCall, failureOf, getNode, type OperationInput, runHook } from './hook-call.ts';
+import { buildCall, failureOf, forgetAll, getNode, type OperationInput, runHook } from './hook-call.ts';
 import { checkpointSubject, getProtection, publishEnd } from './protect.ts';
 import { decodeResourceGraph, resourceKey } from './resource-graph.ts';
 import { savedOf } from './saved.ts';
@@ -128,7 +128,9 @@ export function createDeleteFlow(deps: ProtectionDeps): Flow {
         ...(await buildCall(input, node, provider, run)),
         saved: savedOf(input.checkpoint)[resourceKey(node)],
       };
-      return { ...(await runHook(getProtection(provider, node.type).delete, what.hook, call, deps.clock)) };
+      const outcome = await runHook(getProtection(provider, node.type).delete, what.hook, call, deps.clock);
+      if (what.hook === 'main') await forgetAll(input, node, provider);
+      return { ...outcome };
     },
 
     async finish(ending) {

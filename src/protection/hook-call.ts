@@ -4,10 +4,11 @@ import { Fault } from '../base/faults.ts';
 import { canonicalUuid, isUuidLike } from '../base/ids.ts';
 import type { StepRecord } from '../db/operation-store.ts';
 import type { StepRun } from '../jobs/flow.ts';
+import type { Checkpoint } from '../model/checkpoint.ts';
 import type { Parameters } from '../model/resource.ts';
 import type { HookName, Hooks, OperationCall } from '../plugin/protection.ts';
 import type { StepInput } from './draw-steps.ts';
-import { createMover } from './mover.ts';
+import { createMover, ownerOf } from './mover.ts';
 import type { OpenProvider } from './provider-registry.ts';
 import { type GraphNode, type ResourceGraph, resourceKey } from './resource-graph.ts';
 
@@ -20,6 +21,8 @@ export interface OperationInput {
   readonly graph: ResourceGraph;
   readonly parameters: Parameters;
   readonly logId: string;
+  /** The one that is made or unmade, as it is meanwhile; its snapshots are its own. */
+  readonly checkpoint?: Checkpoint;
 }
 
 /** What a hook's step leaves in its row. */
@@ -91,10 +94,28 @@ export async function buildCall(
     resource: { type: node.type, id: node.id, name: node.name, extra_info: node.extraInfo },
     parameters: parametersOf(input.parameters, node),
     outcomes,
-    mover: createMover({ repository, subject: resourceKey(node), level: 'default', signal: run.signal, report: run.report }),
+    mover: createMover({
+      repository,
+      subject: resourceKey(node),
+      level: 'default',
+      owner: input.checkpoint && ownerOf(input.checkpoint),
+      stepId: run.stepId,
+      signal: run.signal,
+      report: run.report,
+    }),
     signal: run.signal,
     log: run.log,
   };
+}
+
+/** Forgets what the checkpoint has of the resource in the bank, also what no saved info names: of a worker that died, of a step that was given up. */
+export async function forgetAll(
+  input: OperationInput & { readonly checkpoint: Checkpoint },
+  node: GraphNode,
+  provider: OpenProvider,
+): Promise<void> {
+  const repository = await provider.repository(input.projectId, { create: false });
+  await repository.forgetOwned(resourceKey(node), ownerOf(input.checkpoint));
 }
 
 export async function runHook<Call extends OperationCall>(

@@ -8,7 +8,7 @@ import type { Plan, PlanHooks } from '../model/plan.ts';
 import type { ResourceRef } from '../model/protectable.ts';
 import type { ProtectionDeps } from './deps.ts';
 import { drawSteps, type StepInput } from './draw-steps.ts';
-import { buildCall, failureOf, getNode, hookOutcome, type OperationInput, runHook } from './hook-call.ts';
+import { buildCall, failureOf, forgetAll, getNode, hookOutcome, type OperationInput, runHook } from './hook-call.ts';
 import { listDependents } from './protectables.ts';
 import type { OpenProvider } from './provider-registry.ts';
 import { overQuota } from './quota-gate.ts';
@@ -197,6 +197,7 @@ export function createProtectFlow(deps: ProtectionDeps): Flow {
     });
     const status = ending.state === 'succeeded' ? 'available' : 'error';
     const checkpoint: Checkpoint = { ...input.checkpoint, status, resources, reason: ending.error };
+    if (status === 'error') await forgetUnnamed(deps, ending, resources);
     const published = await publishEnd(deps, ending, { checkpoint, generation: 1 });
     // What a step that failed has stored is in the bank too, though no saved info says so.
     const stored = Math.max(storedBytes(ending.steps, input.graph), ending.storedBytes);
@@ -217,6 +218,23 @@ export function createProtectFlow(deps: ProtectionDeps): Flow {
   };
 
   return { kind: 'protect', runStep, finish };
+}
+
+/** Of resources that have saved nothing. Where the bank is away it is made good when the checkpoint is deleted. */
+async function forgetUnnamed(deps: ProtectionDeps, ending: Ending, resources: readonly CheckpointResource[]): Promise<void> {
+  const input = ending.operation.input as ProtectInput;
+  await ending.checkHeld();
+  for (const [at, node] of input.graph.entries()) {
+    if (resources[at]?.saved !== undefined) continue;
+    try {
+      await forgetAll(input, node, deps.providers.get(input.providerId));
+    } catch (error) {
+      ending.log.warn('What the failed protect may have left behind goes when its checkpoint is deleted.', {
+        resource: resourceKey(node),
+        error: faultText(error),
+      });
+    }
+  }
 }
 
 /** Stops the step as soon as it has put more into the bank than the project's quota has room for. */

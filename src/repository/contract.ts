@@ -21,6 +21,21 @@ export interface RepositoryOptions {
   readonly restAfterMs?: number;
 }
 
+/** Whose snapshots they are: known before they are written, so that what a writer left that died is found again. */
+export interface SnapshotOwner {
+  readonly id: string;
+  /** Milliseconds since the epoch. Goes into the names of the owner's snapshots, so it is the same at every try. */
+  readonly sinceMs: number;
+}
+
+export interface Purpose {
+  readonly owner: SnapshotOwner;
+  /** Which of the owner's snapshots of the subject it is, e.g. the step that writes it. One that was written for the same part before is given instead of being written again. */
+  readonly part: string;
+  /** That one is forgotten instead, and everything is written. */
+  readonly anew?: boolean;
+}
+
 export interface WriteOptions {
   /** Names what is backed up, e.g. `Host::Block#<id>`; the newest snapshot of the same subject is the parent. */
   readonly subject: string;
@@ -34,6 +49,7 @@ export interface WriteOptions {
    * A difference there is the fault `mover.changed_blocks_lied` (corrupt), and nothing is published.
    */
   readonly verifyChanged?: boolean;
+  readonly purpose?: Purpose;
 }
 
 /** See `copySnapshot`. The copy keeps subject, kind and warnings of its original. */
@@ -42,6 +58,7 @@ export interface CopyOptions {
   readonly signal?: AbortSignal;
   /** `write` into the repository that is copied to. */
   readonly onProgress?: (progress: Progress) => void;
+  readonly purpose?: Purpose;
 }
 
 export interface TransferOptions {
@@ -302,6 +319,8 @@ export interface Repository {
   /** @throws {Fault} `repository.snapshot_absent` (not-found), `repository.snapshot_gone` (conflict) when it is too late */
   undelete(snapshot: string): Promise<void>;
   listForgotten(): Promise<readonly string[]>;
+  /** Forgets all snapshots of the subject that were written for the owner. Finds them by their names: one list. */
+  forgetOwned(subject: string, owner: SnapshotOwner): Promise<void>;
   /** Looks what no snapshot needs. Changes nothing. */
   planGc(options: GcOptions): Promise<GcPlan>;
   /** Does what the plan says; safe beside writers, readers and other runs anywhere. @throws {Fault} `repository.gc_refused` (corrupt) */

@@ -1,6 +1,6 @@
 import type { Fault } from '../base/faults.ts';
 import type { Log } from '../base/log.ts';
-import type { Progress } from './contract.ts';
+import type { Progress, Purpose } from './contract.ts';
 import type { ChunkSource } from './packs/chunk-source.ts';
 import type { NewSnapshot, SnapshotRecord } from './snapshots/record.ts';
 import type { Task } from './workers/task.ts';
@@ -37,6 +37,7 @@ export interface RunOptions {
 export interface SessionOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly purpose?: Purpose | undefined;
 }
 
 /** One protect. Several may be open at once; they share threads, open packs and the index. */

@@ -1,5 +1,5 @@
 import { Fault } from '../base/faults.ts';
-import type { Repository } from './contract.ts';
+import type { Purpose, Repository, SnapshotSummary } from './contract.ts';
 import type { RepositoryCore } from './core.ts';
 import type { SnapshotRecord } from './snapshots/record.ts';
 
@@ -12,6 +12,8 @@ export interface Inside {
   refresh(signal: AbortSignal | undefined): Promise<void>;
   /** Readable snapshots of the subject under the writing key; each costs one read. */
   newestFirst(subject: string, signal: AbortSignal | undefined): AsyncIterable<SnapshotRecord>;
+  /** What an earlier try has written for the purpose; after `refresh`. */
+  findOwned(subject: string, purpose: Purpose | undefined, signal: AbortSignal | undefined): Promise<SnapshotSummary | undefined>;
 }
 
 const insides = new WeakMap<Repository, Inside>();

@@ -19,6 +19,7 @@ import { PackReader } from './packs/reader.ts';
 import { deriveKey, maxObjectBytes, openObject, sealObject } from './seal/crypto.ts';
 import { openKeyRing } from './seal/keys.ts';
 import { Session, type SessionHost } from './session.ts';
+import { findOwned, forgetOwned } from './snapshots/owned.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 import { WholeSnapshots } from './snapshots/whole-snapshots.ts';
 import type { PoolOptions, TaskPool } from './workers/pool.ts';
@@ -118,7 +119,8 @@ export async function openRepository(
       const publishing: SessionHost = {
         ...host,
         async publish(snapshot, figures, signal) {
-          const published = await publish(trust, snapshot, { ...figures, gcGeneration: began.generation }, began, signal);
+          const all = { ...figures, gcGeneration: began.generation };
+          const published = await publish(trust, snapshot, all, sessionOptions.purpose, began, signal);
           const stands = index.distrustCount === began.distrustCount;
           if (stands) await index.addWhole(published.record.id);
           return published;
@@ -164,12 +166,14 @@ export async function openRepository(
           import('./volume/writer.ts'),
           learnTrust(trust, writeOptions.signal), // what others have stored since need not be stored again
         ]);
-        return writeVolume(core, clock, input, writeOptions);
+        const { subject, purpose, signal } = writeOptions;
+        return (await findOwned(trust, subject, purpose, signal)) ?? writeVolume(core, clock, input, writeOptions);
       }),
     writeTree: (input, writeOptions) =>
       use(writeOptions, async () => {
         const [{ writeTree }] = await Promise.all([import('./tree/writer.ts'), learnTrust(trust, writeOptions.signal)]);
-        return writeTree(core, input, writeOptions, clock);
+        const { subject, purpose, signal } = writeOptions;
+        return (await findOwned(trust, subject, purpose, signal)) ?? writeTree(core, input, writeOptions, clock);
       }),
     restoreVolume: (id, target, transfer) =>
       use(transfer, async () => {
@@ -211,6 +215,7 @@ export async function openRepository(
     forget: async (id) => (await import('./snapshots/forget.ts')).forget(trust, id),
     undelete: (id) => use({}, async () => (await import('./snapshots/forget.ts')).undelete(trust, id, undefined)),
     listForgotten: async () => (await import('./snapshots/forget.ts')).listForgotten(trust),
+    forgetOwned: (subject, owner) => forgetOwned(trust, subject, owner),
     planGc: (gcOptions) => use(gcOptions, async () => (await import('./gc/plan.ts')).planGc(trust, gcOptions)),
     runGc: (plan, transfer) =>
       use(transfer, async () => (await import('./gc/run.ts')).runGc({ ...trust, projectId, keys }, plan, transfer)),
@@ -250,6 +255,7 @@ export async function openRepository(
     hold: (work) => lease.hold(work),
     refresh: (signal) => learnTrust(trust, signal),
     newestFirst: (subject, signal) => snapshots.newestFirst(subject, signal),
+    findOwned: (subject, purpose, signal) => findOwned(trust, subject, purpose, signal),
   });
 }
 

@@ -95,7 +95,8 @@ async function writeSince(
       });
     }
   }
-  const written = await withGuestDisk(path, undefined, signal, (reader) => mover.writeVolume({ reader }));
+  // The new bitmap records since now, so what an earlier try has read is of no use.
+  const written = await withGuestDisk(path, undefined, signal, (reader) => mover.writeVolume({ reader, anew: true }));
   return { written, base: undefined, count: 0 };
 }
 

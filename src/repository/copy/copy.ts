@@ -39,6 +39,8 @@ async function copyInside(from: Inside, snapshotId: string, to: Inside, options:
     });
   }
   await Promise.all([from.refresh(options.signal), to.refresh(options.signal)]);
+  const written = await to.findOwned(record.subject, options.purpose, options.signal);
+  if (written) return written;
   const earlier = await findEarlier(from, to, record, options.signal);
   const session = to.core.openSession(options);
   try {

@@ -29,7 +29,7 @@ export interface GcWork {
 
 const format = 1;
 
-/** The last 16 hex digits of a snapshot's name: random. */
+/** The last 16 hex digits of a snapshot's name, no fewer than 10 of them random. */
 export function fingerprint(snapshotId: string): string {
   return snapshotId.slice(-16);
 }

@@ -1,5 +1,6 @@
 import { Fault, isFault } from '../../base/faults.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
+import type { Purpose } from '../contract.ts';
 import type { RepositoryCore } from '../core.ts';
 import type { ChunkIndex } from '../index/chunk-index.ts';
 import { findPackId, packsPrefix } from '../layout.ts';
@@ -67,11 +68,12 @@ export async function publish(
   parts: TrustParts,
   snapshot: NewSnapshot,
   figures: SnapshotFigures,
+  purpose: Purpose | undefined,
   began: Standing,
   signal: AbortSignal,
 ): Promise<{ record: SnapshotRecord; bytes: number }> {
   const { snapshots, index } = parts;
-  const { record, bytes } = snapshots.seal(snapshot, figures);
+  const { record, bytes } = snapshots.seal(snapshot, figures, purpose);
   // A cancelled write has given chunks up that this one may have taken for stored.
   if (index.table.releases !== began.releases) await demandChunks(parts, record, () => true, signal);
   try {

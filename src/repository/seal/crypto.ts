@@ -12,7 +12,7 @@ export interface RootKey {
 const nonceBytes = 12;
 export const tagBytes = 16;
 
-export function deriveKey(root: RootKey, use: 'chunk id' | 'subject' | 'local cache'): Buffer {
+export function deriveKey(root: RootKey, use: 'chunk id' | 'subject' | 'owner' | 'local cache'): Buffer {
   return Buffer.from(hkdfSync('sha256', root.secret, new Uint8Array(0), `karri ${use}`, 32));
 }
 
@@ -27,6 +27,11 @@ export function randomId(): string {
 /** Which folder a subject's snapshots lie in; tells an onlooker nothing about the subject. */
 export function subjectHash(root: RootKey, subject: string): string {
   return createHmac('sha256', deriveKey(root, 'subject')).update(subject).digest('hex').slice(0, 32);
+}
+
+/** Ten digits that the names of all snapshots of an owner have; tell an onlooker nothing about the owner. */
+export function ownerHash(root: RootKey, owner: string): string {
+  return createHmac('sha256', deriveKey(root, 'owner')).update(owner).digest('hex').slice(0, 10);
 }
 
 /** Length-prefixed parts, so that no two lists of parts give the same bytes. */

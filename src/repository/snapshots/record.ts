@@ -32,6 +32,8 @@ export interface SnapshotRecord {
   readonly root: Json;
   /** Only a copy has it. */
   readonly copiedFrom?: CopiedFrom;
+  /** Whose it is, and which of his; absent in what was written for nobody. */
+  readonly writtenFor?: { readonly owner: string; readonly part: string };
 }
 
 /** What a writer hands to `session.finish`; the session adds id, time and its own counters. */

@@ -3,8 +3,9 @@ import { type Clock, isoTime } from '../../base/clock.ts';
 import { Fault, isFault } from '../../base/faults.ts';
 import type { Log } from '../../base/log.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
+import type { Purpose, SnapshotOwner } from '../contract.ts';
 import { findSnapshotId, snapshotKey, snapshotsPrefix } from '../layout.ts';
-import { openObject, sealObject, subjectHash } from '../seal/crypto.ts';
+import { openObject, ownerHash, sealObject, subjectHash } from '../seal/crypto.ts';
 import type { KeyRing } from '../seal/keys.ts';
 import type { NewSnapshot, SnapshotRecord } from './record.ts';
 
@@ -24,7 +25,10 @@ export interface SnapshotFigures {
 
 const maxSnapshotBytes = 64 * 1024 * 1024;
 
-/** Snapshot objects: `snapshots/<subject hash>/<6 bytes of epoch ms, 10 random bytes>`, sealed JSON. */
+/**
+ * Snapshot objects, sealed JSON: `snapshots/<subject hash>/<id>`. An id is 6 bytes of epoch ms and 10 random bytes; of an owner's snapshots the time is
+ * the owner's, and the first 5 of the 10 bytes are a hash of the owner.
+ */
 export class Snapshots {
   readonly #options: SnapshotsOptions;
 
@@ -33,13 +37,25 @@ export class Snapshots {
   }
 
   /** The record with its name, and the bytes to `put` under it. */
-  seal(snapshot: NewSnapshot, figures: SnapshotFigures): { readonly record: SnapshotRecord; readonly bytes: Buffer } {
+  seal(
+    snapshot: NewSnapshot,
+    figures: SnapshotFigures,
+    purpose: Purpose | undefined,
+  ): { readonly record: SnapshotRecord; readonly bytes: Buffer } {
     const { keys, projectId, clock } = this.#options;
     const createdAtMs = clock.now();
-    const time = Buffer.alloc(6);
-    time.writeUIntBE(Math.max(0, createdAtMs), 0, 6);
-    const id = `${subjectHash(keys.writing, snapshot.subject)}-${time.toString('hex')}${randomBytes(10).toString('hex')}`;
-    const record: SnapshotRecord = { id, keyId: keys.writing.id, createdAtMs, ...figures, ...snapshot };
+    const start = purpose ? this.#ownedStart(purpose.owner) : timeDigits(createdAtMs);
+    const random = randomBytes(16).toString('hex').slice(start.length);
+    const id = `${subjectHash(keys.writing, snapshot.subject)}-${start}${random}`;
+    const writtenFor = purpose && { owner: purpose.owner.id, part: purpose.part };
+    const record: SnapshotRecord = {
+      id,
+      keyId: keys.writing.id,
+      createdAtMs,
+      ...figures,
+      ...snapshot,
+      ...(writtenFor && { writtenFor }),
+    };
     const bytes = sealObject(keys.writing, projectId, 'snapshot', id, Buffer.from(JSON.stringify(toJson(record))));
     return { record, bytes };
   }
@@ -97,6 +113,22 @@ export class Snapshots {
     return ids;
   }
 
+  /** Names of the subject's snapshots that were written for the owner. */
+  async listOwned(subject: string, owner: SnapshotOwner, signal?: AbortSignal): Promise<string[]> {
+    const { store, keys } = this.#options;
+    const ids: string[] = [];
+    const prefix = `${snapshotsPrefix}${subjectHash(keys.writing, subject)}/${this.#ownedStart(owner)}`;
+    for await (const { key } of store.list(prefix, { signal })) {
+      const id = findSnapshotId(key);
+      if (id !== undefined) ids.push(id);
+    }
+    return ids;
+  }
+
+  #ownedStart({ id, sinceMs }: SnapshotOwner): string {
+    return `${timeDigits(sinceMs)}${ownerHash(this.#options.keys.writing, id)}`;
+  }
+
   /** The newest readable one of the subject, by name, under the writing key. A damaged one is passed over: the next write does without it. */
   async findNewest(subject: string, signal: AbortSignal | undefined): Promise<SnapshotRecord | undefined> {
     for await (const record of this.newestFirst(subject, signal)) return record;
@@ -121,6 +153,10 @@ export class Snapshots {
       }
     }
   }
+}
+
+function timeDigits(ms: number): string {
+  return Math.max(0, ms).toString(16).padStart(12, '0');
 }
 
 function damaged(key: string, cause?: unknown): Fault {
@@ -152,6 +188,7 @@ function toJson(record: SnapshotRecord): object {
     source: record.source,
     root: record.root,
     ...(record.copiedFrom && { copied_from: { key_id: record.copiedFrom.keyId, snapshot: record.copiedFrom.snapshot } }),
+    ...(record.writtenFor && { written_for: record.writtenFor }),
   };
 }
 
@@ -191,6 +228,7 @@ function fromJson(bytes: Buffer, id: string, keyId: string): SnapshotRecord | un
     source: (value['source'] ?? null) as SnapshotRecord['source'],
     root: (value['root'] ?? null) as SnapshotRecord['root'],
     ...readCopiedFrom(value['copied_from']),
+    ...readWrittenFor(value['written_for']),
   };
 }
 
@@ -199,4 +237,10 @@ function readCopiedFrom(value: unknown): Pick<SnapshotRecord, 'copiedFrom'> {
   if (typeof value !== 'object' || value === null) return {};
   const { key_id: keyId, snapshot } = value as Readonly<Record<string, unknown>>;
   return typeof keyId === 'string' && typeof snapshot === 'string' ? { copiedFrom: { keyId, snapshot } } : {};
+}
+
+function readWrittenFor(value: unknown): Pick<SnapshotRecord, 'writtenFor'> {
+  if (typeof value !== 'object' || value === null) return {};
+  const { owner, part } = value as Readonly<Record<string, unknown>>;
+  return typeof owner === 'string' && typeof part === 'string' ? { writtenFor: { owner, part } } : {};
 }

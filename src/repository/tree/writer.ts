@@ -27,7 +27,7 @@ export async function writeTree(
   createTreeFilter(input.include, input.exclude); // no pattern: said before anything is opened
   const root = openRoot(input.path);
   const parent = await core.findParent(options.subject, options.signal);
-  const session = core.openSession({ signal: options.signal, onProgress: options.onProgress });
+  const session = core.openSession(options);
   const warnings = new Warnings();
   for (const gap of loadPosix().gaps) warnings.add(gap);
   const usedParent = parent?.kind === 'tree' ? parent : undefined;

@@ -56,6 +56,8 @@ async function protect(parameters: Record<string, string>): Promise<Saved> {
     repository,
     subject: `Host::Block#${resource.id}`,
     level: 'default',
+    owner: undefined,
+    stepId: 'step/0',
     signal,
     report: () => undefined,
   });
