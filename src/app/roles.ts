@@ -99,18 +99,21 @@ const leastWaitMs = 20;
 
 /** Does something over and over; one time that fails is told in the log and the next comes all the same. */
 function every(pattern: string, log: Log, what: string, work: () => Promise<unknown>): Running {
-  let working: Promise<void> = Promise.resolve();
-  const task = cron.schedule(
-    pattern,
-    () => {
-      working = work().then(
-        () => undefined,
-        (error: unknown) => log.warn(`The ${what} failed.`, { error: faultText(error) }),
-      );
-      return working;
-    },
-    { noOverlap: true, suppressMissedWarning: true },
-  );
+  let working: Promise<void> | undefined;
+  const begin = async (): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      log.warn(`The ${what} failed.`, { error: faultText(error) });
+    } finally {
+      working = undefined;
+    }
+  };
+  // What takes longer than the time between two beats is let be; node-cron would do the same, and print a line each time.
+  const beat = (): void => {
+    working ??= begin();
+  };
+  const task = cron.schedule(pattern, beat, { suppressMissedWarning: true });
   return {
     async stop() {
       await task.stop();
