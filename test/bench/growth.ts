@@ -1,6 +1,6 @@
 /**
  * What grows with what: `npm run bench:growth [-- --chunks 10000000] [--keep DIR]`. Makes a repository of so many chunks of 256 KiB (10 million are 2.4 TiB of
- * volume) and prints, for opening it, looking chunks up, protecting 1 % changed, checking and planning a prune, and for a sparse terabyte beside it, seconds,
+ * volume) and prints, for opening it, looking chunks up, protecting 1 % changed and planning a prune, and for a sparse terabyte beside it, seconds,
  * CPU seconds and peak memory. Each scenario is a process of its own, and one that takes more than 512 MiB ends the bench with exit code 1. Simulated are
  * the packs of the large volume alone (see growth-bank.ts). Needs some 6 GiB and a file system with sparse files; `--keep` leaves everything in DIR
  * and takes what is there.
@@ -108,15 +108,6 @@ const scenarios: readonly Scenario[] = [
         if (forgotten !== undefined) await repository.forget(forgotten);
         const { keeps, suspects, damages } = await repository.planGc({});
         return `keeps ${keeps.packs} packs, would let ${suspects.packs} go, ${damages.length} damaged objects`;
-      }),
-  },
-  {
-    name: 'check',
-    title: 'check the structure',
-    run: (folder) =>
-      inBank(folder, async (repository) => {
-        const { objects, blobs, damages } = await repository.check(0, {});
-        return `${objects} objects, ${blobs} chunks, ${damages.length} damages`;
       }),
   },
   {
