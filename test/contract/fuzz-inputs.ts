@@ -124,11 +124,21 @@ export function createSchemaInputs(components: Readonly<Record<string, Schema>>,
 
   const objects = ({ properties = {}, required = [], propertyNames, additionalProperties }: Schema): Arbitrary<object> => {
     const members = Object.fromEntries(Object.entries(properties).map(([key, member]) => [key, inputs(member, key)]));
-    const own = fc.record(members, { requiredKeys: [...required] });
+    const optional = Object.keys(properties).filter((key) => !required.includes(key));
+    // Few at a time: one that is refused hides what the others would have done.
+    const own = fc
+      .subarray(optional, { maxLength: Math.min(2, optional.length) })
+      .chain((chosen) =>
+        fc.record(Object.fromEntries(Object.entries(members).filter(([key]) => !optional.includes(key) || chosen.includes(key)))),
+      );
     if (additionalProperties === undefined || additionalProperties === false) return own;
     const keys = propertyNames === undefined ? nastyText : fc.oneof(knownValue('protectable_type'), texts(propertyNames));
     const values = additionalProperties === true ? junk : inputs(additionalProperties, '');
-    return fc.tuple(fc.dictionary(keys, values, { maxKeys: 3 }), own).map(([more, given]) => ({ ...more, ...given }));
+    const more = fc.oneof(
+      { weight: 2, arbitrary: fc.constant({}) },
+      { weight: 1, arbitrary: fc.dictionary(keys, values, { maxKeys: 3 }) },
+    );
+    return fc.tuple(more, own).map(([strange, given]) => ({ ...strange, ...given }));
   };
 
   return inputs;
