@@ -1,5 +1,6 @@
 import createKnex, { type Knex } from 'knex';
 import { toDatabaseFault } from './faults.ts';
+import { createReadLane, type ReadLane } from './read-lane.ts';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
@@ -14,6 +15,18 @@ const PostgresClient = createKnex({ client: 'pg' }).client.constructor as typeof
 
 /** Everything that goes wrong between here and PostgreSQL leaves as a fault. Transactions use the same methods. */
 class FaultingClient extends PostgresClient {
+  #lane: ReadLane | undefined;
+
+  get lane(): ReadLane {
+    this.#lane ??= createReadLane(this.config.connection as object);
+    return this.#lane;
+  }
+
+  override async destroy(callback?: () => void): Promise<void> {
+    await this.#lane?.close();
+    await super.destroy(callback);
+  }
+
   override async query(connection: unknown, statement: unknown): Promise<unknown> {
     try {
       return await super.query(connection, statement);
@@ -32,6 +45,11 @@ class FaultingClient extends PostgresClient {
       throw toDatabaseFault(error);
     }
   }
+}
+
+/** The shortcut beside the pool of a database; undefined inside a transaction. */
+export function findReadLane(knex: Knex): ReadLane | undefined {
+  return !knex.isTransaction && knex.client instanceof FaultingClient ? knex.client.lane : undefined;
 }
 
 /**

@@ -44,6 +44,11 @@ export async function printLists({ knex, checkpoints, plans }: ListOptions): Pro
   ]);
   await fill(knex, `${plans} plans of ${projects} projects`, 'plans', planRows, [providerId, plans]);
 
+  // Inside a transaction every statement of the stores passes by here.
+  return knex.transaction((trx) => printPages(trx, providerId));
+}
+
+async function printPages(knex: Knex, providerId: string): Promise<string[]> {
   const [checkpointStore, planStore] = [createCheckpointStore(knex), createPlanStore(knex)];
   const sort = [
     { key: 'created_at', direction: 'desc' },
