@@ -58,7 +58,7 @@ function exampleOf(schema: Schema, name: string, nouns: Readonly<Record<string, 
   if ($ref !== undefined) return exampleOf(nouns[$ref.slice($ref.lastIndexOf('/') + 1)] ?? {}, name, nouns);
   if (examples !== undefined) return examples[0];
   if (schema.enum !== undefined) return schema.enum[0];
-  const type = typeof schema.type === 'string' ? schema.type : schema.type?.[0];
+  const type = typeof schema.type === 'string' ? schema.type : (schema.type?.[0] ?? 'null');
   switch (type) {
     case 'object':
       return Object.fromEntries(required.map((key) => [key, exampleOf(properties[key] ?? {}, key, nouns)]));

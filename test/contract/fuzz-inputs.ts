@@ -149,7 +149,7 @@ function texts({ format, pattern, minLength = 0, maxLength = Number.POSITIVE_INF
   const date = fc
     .tuple(fc.integer({ min: 1970, max: 2100 }), fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 28 }))
     .map(([year, month, day]) => `${year}-${two(month)}-${two(day)}`);
-  switch (format) {
+  switch (format ?? '') {
     case 'uuid':
       return fc.uuid();
     case 'date':
