@@ -3,8 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { type Client, createClient } from 'karri/client';
 import { stringify } from 'yaml';
-import { createKarriClient, type KarriClient } from '../test/kit/karri-client.ts';
 import { createKarriProcess, type KarriProcess } from '../test/kit/karri-process.ts';
 
 const run = promisify(execFile);
@@ -18,7 +18,7 @@ export interface Cloud {
   readonly dir: string;
   readonly volumesDir: string;
   readonly karri: KarriProcess;
-  readonly client: KarriClient;
+  readonly client: Client;
 }
 
 export interface Hook {
@@ -46,5 +46,5 @@ export async function createCloud(dir: string, providersDir: string, hooks: read
     stateDir: join(dir, 'state'),
     settings: { KARRI_CONFIG: config, KARRI_PROVIDERS_DIR: providersDir, KARRI_VOLUMES_DIR: volumesDir },
   });
-  return { dir, volumesDir, karri, client: createKarriClient({ url: karri.url, projectId, userId: 'demo' }) };
+  return { dir, volumesDir, karri, client: createClient({ url: karri.url, projectId, token: `demo:${projectId}` }) };
 }

@@ -1,4 +1,4 @@
-import type { ApiCheckpoint, ApiInstance, ApiOperationLog, ApiPlan } from '../test/kit/karri-client.ts';
+import type { Noun } from 'karri/client';
 import type { Cloud } from './cloud.ts';
 import { bytes, say, startBar } from './screen.ts';
 
@@ -10,24 +10,28 @@ export interface VolumeFigures {
   readonly seconds: number;
 }
 
+/** How often the bar moves. */
+const pollMs = 100;
+
 /** `TYPE#ID` → figures. */
 export type Figures = ReadonlyMap<string, VolumeFigures>;
 
 export interface Protected {
-  readonly checkpoint: ApiCheckpoint;
+  readonly checkpoint: Noun<'Checkpoint'>;
   readonly figures: Figures;
 }
 
-export function keyOf(volume: ApiInstance): string {
+export function keyOf(volume: Noun<'ProtectableInstance'>): string {
   return `${volume.type}#${volume.id}`;
 }
 
 /** Makes a checkpoint of the plan and watches it to its end. @throws when it does not become available */
-export async function protect(cloud: Cloud, plan: ApiPlan): Promise<Protected> {
+export async function protect(cloud: Cloud, plan: Noun<'Plan'>): Promise<Protected> {
   const { client } = cloud;
-  const started = await client.createCheckpoint(plan);
+  const path = { provider_id: plan.provider_id };
+  const started = await client.createCheckpoint({ path, body: { checkpoint: { plan_id: plan.id } } });
   const bar = startBar('protect');
-  const checkpoint = await client.waitForCheckpoint(plan.provider_id, started.id, bar.update);
+  const checkpoint = await client.waitForCheckpoint(plan.provider_id, started.checkpoint.id, { onProgress: bar.update, pollMs });
   bar.end();
   const log = await getLog(cloud, { checkpoint_id: checkpoint.id }, 'protect');
   if (checkpoint.status !== 'available')
@@ -40,7 +44,7 @@ export async function protect(cloud: Cloud, plan: ApiPlan): Promise<Protected> {
 }
 
 export interface Wanted {
-  readonly volume: ApiInstance;
+  readonly volume: Noun<'ProtectableInstance'>;
   readonly restoreName: string;
 }
 
@@ -48,14 +52,15 @@ export interface Wanted {
 export async function restore(
   cloud: Cloud,
   providerId: string,
-  checkpoint: ApiCheckpoint,
+  checkpoint: Noun<'Checkpoint'>,
   wanted: readonly Wanted[],
 ): Promise<Figures> {
   const { client } = cloud;
   const parameters = Object.fromEntries(wanted.map(({ volume, restoreName }) => [keyOf(volume), { restore_name: restoreName }]));
-  const started = await client.createRestore({ provider_id: providerId, checkpoint_id: checkpoint.id, parameters });
+  const body = { restore: { provider_id: providerId, checkpoint_id: checkpoint.id, parameters } };
+  const started = await client.createRestore({ body });
   const bar = startBar('restore');
-  const ended = await client.waitForRestore(started.id, bar.update);
+  const ended = await client.waitForRestore(started.restore.id, { onProgress: bar.update, pollMs });
   bar.end();
   const log = await getLog(cloud, { restore_id: ended.id }, 'restore');
   if (ended.status !== 'success') throw new Error(`Restore ${ended.id} is ${ended.status}: ${log.error_info}`);
@@ -63,8 +68,9 @@ export async function restore(
   return readFigures(log);
 }
 
-async function getLog(cloud: Cloud, filter: Record<string, string>, type: string): Promise<ApiOperationLog> {
-  const log = (await cloud.client.listOperationLogs(filter)).find((one) => one.operation_type === type);
+async function getLog(cloud: Cloud, filter: Record<string, string>, type: string): Promise<Noun<'OperationLog'>> {
+  const { operation_logs: logs } = await cloud.client.listOperationLogs({ query: filter });
+  const log = logs.find((one) => one.operation_type === type);
   if (log === undefined) throw new Error(`There is no log of the ${type} with ${JSON.stringify(filter)}.`);
   return log;
 }
@@ -78,7 +84,7 @@ interface LoggedResource {
   readonly reused_bytes?: number;
 }
 
-function readFigures(log: ApiOperationLog): Figures {
+function readFigures(log: Noun<'OperationLog'>): Figures {
   if (log.extra_info === null) throw new Error(`The operation log ${log.id} says nothing about its volumes.`);
   const { resources } = JSON.parse(log.extra_info) as { resources: readonly LoggedResource[] };
   return new Map(

@@ -1,5 +1,5 @@
+import type { Progress } from 'karri/client';
 import { systemClock } from '../src/base/clock.ts';
-import type { ApiProgress } from '../test/kit/karri-client.ts';
 
 const out = process.stdout;
 const barWidth = 28;
@@ -20,7 +20,7 @@ export function verdict(what: string, equal: boolean): void {
 }
 
 export interface Bar {
-  update(progress: ApiProgress): void;
+  update(progress: Progress): void;
   /** Takes the bar away; what it came to is said by the caller. */
   end(): void;
 }
@@ -73,13 +73,13 @@ export function seconds(durationMs: number): string {
   return (durationMs / 1000).toFixed(1);
 }
 
-function drawBar(progress: ApiProgress): string {
+function drawBar(progress: Progress): string {
   const share = progress.total_bytes === 0 ? 0 : Math.min(1, progress.done_bytes / progress.total_bytes);
   const full = Math.round(share * barWidth);
   return `${'█'.repeat(full)}${'░'.repeat(barWidth - full)}`;
 }
 
-function describe(progress: ApiProgress): string {
+function describe(progress: Progress): string {
   const left = progress.seconds_left === null ? '' : ` · ${Math.ceil(progress.seconds_left)} s left`;
   const rate = progress.bytes_per_second === 0 ? '' : ` · ${bytes(progress.bytes_per_second)}/s`;
   return `${bytes(progress.done_bytes)} of ${bytes(progress.total_bytes)}${rate}${left}`;

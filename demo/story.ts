@@ -1,9 +1,9 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Noun } from 'karri/client';
 import { systemClock } from '../src/base/clock.ts';
 import { digestImage, sameBytes, sameDigests } from '../test/kit/digests.ts';
-import type { ApiInstance, ApiPlan } from '../test/kit/karri-client.ts';
 import { findFreePort } from '../test/kit/karri-process.ts';
 import { type Cloud, createCloud, createSharedProvider } from './cloud.ts';
 import { allocatedBytes, changeDiskImage, createDiskImage, type DiskImage } from './disk-image.ts';
@@ -84,7 +84,7 @@ export async function tellStory(dir: string, house: AsyncDisposableStack): Promi
 
   title('5  Cloud 2 starts with an empty database and restores the second checkpoint');
   await cloud2.karri.start();
-  const visible = await cloud2.client.listCheckpoints(plan.provider_id);
+  const { checkpoints: visible } = await cloud2.client.listCheckpoints({ path: { provider_id: plan.provider_id } });
   say(`at ${cloud2.karri.url} it finds ${visible.length} checkpoints in the bank: ${visible.map((one) => one.id).join(', ')}`);
   const restoreOn2 = (made: Protected, suffix: string): Promise<Figures> =>
     restore(cloud2, plan.provider_id, made.checkpoint, [
@@ -120,27 +120,34 @@ async function takeTruth(port: number, image: DiskImage): Promise<Truth> {
 }
 
 /** Finds both volumes as any client would and makes a plan of them. */
-async function makePlan(cloud: Cloud): Promise<{ plan: ApiPlan; database: ApiInstance; disk: ApiInstance }> {
+async function makePlan(
+  cloud: Cloud,
+): Promise<{ plan: Noun<'Plan'>; database: Noun<'ProtectableInstance'>; disk: Noun<'ProtectableInstance'> }> {
   const { client } = cloud;
-  const [provider] = await client.listProviders();
+  const [provider] = (await client.listProviders()).providers;
   if (provider === undefined) throw new Error('Cloud 1 has no provider.');
-  say(`protectable: ${(await client.listProtectables()).join(', ')}`);
+  say(`protectable: ${(await client.listProtectableTypes()).protectable_type.join(', ')}`);
   const database = await getVolume(cloud, 'Host::Directory', 'database');
   const disk = await getVolume(cloud, 'Host::Block', 'disk.img');
-  const plan = await client.createPlan({
-    name: 'ledger',
-    description: 'the database and the disk beside it',
-    provider_id: provider.id,
-    resources: [database, disk].map(({ id, type, name }) => ({ id, type, name })),
-    parameters: {},
-    hooks: { pre: 'stop-database', post: 'start-database' },
+  const { plan } = await client.createPlan({
+    body: {
+      plan: {
+        name: 'ledger',
+        description: 'the database and the disk beside it',
+        provider_id: provider.id,
+        resources: [database, disk].map(({ id, type, name }) => ({ id, type, name })),
+        parameters: {},
+        hooks: { pre: 'stop-database', post: 'start-database' },
+      },
+    },
   });
   say(`plan ${plan.id} with provider ${provider.name}; its hooks stop and start the database`);
   return { plan, database, disk };
 }
 
-async function getVolume(cloud: Cloud, type: string, name: string): Promise<ApiInstance> {
-  const found = (await cloud.client.listInstances(type)).find((one) => one.name === name);
+async function getVolume(cloud: Cloud, type: string, name: string): Promise<Noun<'ProtectableInstance'>> {
+  const { instances } = await cloud.client.listProtectableInstances({ path: { protectable_type: type } });
+  const found = instances.find((one) => one.name === name);
   if (found === undefined) throw new Error(`There is no ${type} named ${name}.`);
   return found;
 }
@@ -170,7 +177,12 @@ async function compareFiles(mountPoint: string, imagePath: string, truth: Truth)
   return equal;
 }
 
-function sumUp(crossings: readonly Crossing[], database: ApiInstance, disk: ApiInstance, tookMs: number): boolean {
+function sumUp(
+  crossings: readonly Crossing[],
+  database: Noun<'ProtectableInstance'>,
+  disk: Noun<'ProtectableInstance'>,
+  tookMs: number,
+): boolean {
   title('What crossed');
   const rows = crossings.flatMap(({ label, made, restored, equal }) =>
     [
