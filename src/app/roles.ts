@@ -9,6 +9,7 @@ import { createWorkerStore } from '../db/worker-store.ts';
 import { startWorker } from '../jobs/worker.ts';
 import type { ServiceBinary } from '../model/service.ts';
 import type { Scheduler } from '../operations/scheduler.ts';
+import { collectIdle } from '../protection/collect.ts';
 import { createFlows } from '../protection/protection.ts';
 import type { House } from './build.ts';
 
@@ -60,7 +61,7 @@ export async function startHeartbeat({ deps }: House, binary: ServiceBinary, con
 }
 
 /**
- * Acts upon triggers that are due and takes scheduled runs on, unless an administrator has disabled it; and looks for ends of
+ * Acts upon triggers that are due, takes scheduled runs on and has garbage collected, unless an administrator has disabled it; and looks for ends of
  * operations that a bank could not be told of, because it was away.
  */
 export async function startSchedulerRole(house: House, config: Config, log: Log): Promise<Running> {
@@ -74,6 +75,10 @@ export async function startSchedulerRole(house: House, config: Config, log: Log)
     }),
     // Apart: a run may wait for a bank, and no trigger waits for a run.
     every('* * * * * *', log, 'look at the scheduled runs', () => scheduler.advance()),
+    // Every hour, so that a bank that was away has its turn on the same day.
+    every('0 17 * * * *', log, 'look for idle banks', async () => {
+      if (heartbeat.isEnabled() && config.dailyGc === 'on') await collectIdle(deps);
+    }),
     every('*/10 * * * * *', log, 'look for untold states', () => deps.catalog.tellAllLate((id) => deps.providers.find(id))),
   ];
   return {

@@ -6,6 +6,8 @@ export type Role = (typeof roles)[number];
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
+export const switches = ['on', 'off'] as const;
+
 export const logFormats = ['auto', 'json', 'text'] as const;
 export type LogFormat = (typeof logFormats)[number];
 
@@ -32,6 +34,8 @@ export interface Settings extends AccessSettings {
   readonly quotaStoredBytes: number;
   /** Seconds. */
   readonly triggerMinInterval: number;
+  /** Of each repository in which something is on its way out. */
+  readonly dailyGc: (typeof switches)[number];
   /** Items on one page of a list. */
   readonly maxLimit: number;
   /** Bytes a second into all banks together; undefined: any number. */

@@ -100,6 +100,7 @@ export function readConfig(overrides: Environment = {}, environment: Environment
     quotaProtectedBytes: read('quotaProtectedBytes', stateDir),
     quotaStoredBytes: read('quotaStoredBytes', stateDir),
     triggerMinInterval: read('triggerMinInterval', stateDir),
+    dailyGc: read('dailyGc', stateDir),
     maxLimit: read('maxLimit', stateDir),
     uploadLimit: read('uploadLimit', stateDir),
     downloadLimit: read('downloadLimit', stateDir),

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { GiB, KiB, parseBytes } from '../base/bytes.ts';
 import { accessSettings } from './access-settings.ts';
-import { logFormats, logLevels, type Role, roles, type Settings } from './config.ts';
+import { logFormats, logLevels, type Role, roles, type Settings, switches } from './config.ts';
 import { bad, oneOf, path, type Setting, wholeNumber } from './setting.ts';
 
 const byteRate = {
@@ -136,6 +136,14 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     fallback: '3600',
     meaning: 'Seconds that lie at least between two strikes of one trigger',
     ...wholeNumber(1, 86_400),
+  },
+  dailyGc: {
+    variable: 'KARRI_DAILY_GC',
+    key: 'daily_gc',
+    fallback: 'on',
+    meaning:
+      'Whether deletions are finished in banks in which nobody deletes any more: one garbage collection a day while there is garbage',
+    ...oneOf(switches),
   },
   maxLimit: {
     variable: 'KARRI_MAX_LIMIT',

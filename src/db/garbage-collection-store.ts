@@ -8,6 +8,7 @@ export type CollectionEnd = Pick<GarbageCollection, 'status' | 'repositories' | 
 
 export interface GarbageCollectionStore {
   create(collection: GarbageCollection, trx: Knex.Transaction): Promise<void>;
+  has(id: string, trx?: Knex.Transaction): Promise<boolean>;
   /** @throws not-found `gc.unknown` */
   get(providerId: string, id: string): Promise<GarbageCollection>;
   list(providerId: string, query: PageQuery): Promise<Page<GarbageCollection>>;
@@ -48,6 +49,8 @@ export function createGarbageCollectionStore(knex: Knex): GarbageCollectionStore
         created_at: new Date(createdAt),
       });
     },
+
+    has: async (id, trx) => (await (trx ?? knex)('garbage_collections').where({ id }).first('id')) !== undefined,
 
     async get(providerId, id) {
       const row: CollectionRow | undefined = await knex('garbage_collections').where({ id, provider_id: providerId }).first();

@@ -1,12 +1,15 @@
 import type { Knex } from 'knex';
+import { isoTime } from '../base/clock.ts';
 import { faultText, isFault } from '../base/faults.ts';
-import { newId } from '../base/ids.ts';
+import { newId, uuidV5 } from '../base/ids.ts';
 import type { StepRecord } from '../db/operation-store.ts';
 import type { Flow } from '../jobs/flow.ts';
 import type { CollectedRepository, GarbageCollection, PackAmount } from '../model/garbage-collection.ts';
 import type { GcPlan, Repository } from '../repository/contract.ts';
+import { listRepositories } from './bank-layout.ts';
 import type { ProtectionDeps } from './deps.ts';
 import type { OperationInput } from './hook-call.ts';
+import type { OpenProvider } from './provider-registry.ts';
 
 /** One step for each repository. */
 interface CollectInput {
@@ -29,12 +32,12 @@ export function collectionSubject(id: string): string {
  */
 export async function startCollection(
   deps: ProtectionDeps,
-  wanted: { readonly providerId: string; readonly projectIds: readonly string[]; readonly dryRun: boolean },
+  wanted: { readonly providerId: string; readonly projectIds: readonly string[]; readonly dryRun: boolean; readonly id?: string },
   trx: Knex.Transaction,
 ): Promise<GarbageCollection> {
   const { providerId, projectIds, dryRun } = wanted;
   const record: GarbageCollection = {
-    id: newId(),
+    id: wanted.id ?? newId(),
     providerId,
     dryRun,
     status: 'in_progress',
@@ -68,11 +71,53 @@ export async function collectAfterDelete(
   await deps.quotas.hold(`gc ${providerId} ${projectId}`, trx);
   const deletions = (await deps.operations.listOpen('delete', trx)).map(({ input }) => input as OperationInput);
   if (deletions.some((input) => input.providerId === providerId && input.projectId === projectId)) return;
-  const queued = (await deps.operations.listOpen('collect', trx)).filter(({ state }) => state === 'queued');
-  const covers = ({ providerId: provider, projectIds, dryRun }: CollectInput): boolean =>
-    provider === providerId && projectIds.includes(projectId) && !dryRun;
-  if (queued.some(({ input }) => covers(input as CollectInput))) return;
+  if (await isQueued(deps, providerId, projectId, trx)) return;
   await startCollection(deps, { providerId, projectIds: [projectId], dryRun: false }, trx);
+}
+
+/**
+ * Goes on with what garbage collections and deletions have begun, in banks in which nobody deletes any more: one collection a day (UTC) of each repository
+ * that has something on its way out, however many schedulers ask. A bank that cannot be asked is asked again next time, and holds up no other.
+ */
+export async function collectIdle(deps: ProtectionDeps): Promise<void> {
+  const day = isoTime(deps.clock.now()).slice(0, 10);
+  for (const provider of deps.providers.list()) {
+    const providerId = provider.info.id;
+    try {
+      for (const projectId of await listRepositories(provider.bank)) {
+        const id = uuidV5(providerId, `${day} ${projectId}`);
+        if ((await deps.garbageCollections.has(id)) || !(await hasGarbage(provider, projectId))) continue;
+        await deps.knex.transaction(async (trx) => {
+          await deps.quotas.hold(`gc ${providerId} ${projectId}`, trx);
+          if ((await deps.garbageCollections.has(id, trx)) || (await isQueued(deps, providerId, projectId, trx))) return;
+          await startCollection(deps, { id, providerId, projectIds: [projectId], dryRun: false }, trx);
+        });
+      }
+    } catch (error) {
+      deps.log.warn('A bank could not be asked whether garbage is left in it.', {
+        provider: provider.info.name,
+        error: faultText(error),
+      });
+    }
+  }
+}
+
+async function hasGarbage(provider: OpenProvider, projectId: string): Promise<boolean> {
+  try {
+    return await (await provider.repository(projectId, { create: false })).hasGarbage();
+  } catch (error) {
+    // Another provider's, in a bank that several share; or one whose keys were destroyed on purpose.
+    if (isFault(error, 'repository.wrong_key') || isFault(error, 'repository.destroyed')) return false;
+    throw error;
+  }
+}
+
+async function isQueued(deps: ProtectionDeps, providerId: string, projectId: string, trx: Knex.Transaction): Promise<boolean> {
+  const queued = (await deps.operations.listOpen('collect', trx)).filter(({ state }) => state === 'queued');
+  return queued.some(({ input }) => {
+    const { providerId: provider, projectIds, dryRun } = input as CollectInput;
+    return provider === providerId && projectIds.includes(projectId) && !dryRun;
+  });
 }
 
 export function createCollectFlow(deps: ProtectionDeps): Flow {

@@ -321,6 +321,8 @@ export interface Repository {
   listForgotten(): Promise<readonly string[]>;
   /** Forgets all snapshots of the subject that were written for the owner. Finds them by their names: one list. */
   forgetOwned(subject: string, owner: SnapshotOwner): Promise<void>;
+  /** Whether a garbage collection would go on with something that an earlier one, or `forget`, has begun. Cheap. */
+  hasGarbage(): Promise<boolean>;
   /** Looks what no snapshot needs. Changes nothing. */
   planGc(options: GcOptions): Promise<GcPlan>;
   /** Does what the plan says; safe beside writers, readers and other runs anywhere. @throws {Fault} `repository.gc_refused` (corrupt) */

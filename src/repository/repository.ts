@@ -216,6 +216,7 @@ export async function openRepository(
     undelete: (id) => use({}, async () => (await import('./snapshots/forget.ts')).undelete(trust, id, undefined)),
     listForgotten: async () => (await import('./snapshots/forget.ts')).listForgotten(trust),
     forgetOwned: (subject, owner) => forgetOwned(trust, subject, owner),
+    hasGarbage: async () => (await import('./gc/unfinished.ts')).hasGarbage({ store, projectId, keys }),
     planGc: (gcOptions) => use(gcOptions, async () => (await import('./gc/plan.ts')).planGc(trust, gcOptions)),
     runGc: (plan, transfer) =>
       use(transfer, async () => (await import('./gc/run.ts')).runGc({ ...trust, projectId, keys }, plan, transfer)),

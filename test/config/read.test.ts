@@ -88,6 +88,7 @@ describe('readConfig', () => {
       quota_protected_bytes: '1TiB',
       quota_stored_bytes: '2048',
       trigger_min_interval: '60',
+      daily_gc: 'off',
       max_limit: '10',
       upload_limit: '1.5MiB',
       download_limit: '2048',

@@ -8,6 +8,7 @@ import type { ShownCheckpoint } from '../../src/model/checkpoint.ts';
 import type { ShownGarbageCollection } from '../../src/model/garbage-collection.ts';
 import type { Plan } from '../../src/model/plan.ts';
 import { listRepositories } from '../../src/protection/bank-layout.ts';
+import { collectIdle } from '../../src/protection/collect.ts';
 import { createMemoryStore } from '../../src/storage/memory-store.ts';
 import { caller, openTestCloud, providerId, type TestCloud } from '../kit/cloud.ts';
 import { makeTestHost, type TestHost } from '../kit/host-volumes.ts';
@@ -181,6 +182,39 @@ describe('what is deleted', () => {
     const made = (await list()).slice(before);
     expect(made).toHaveLength(1);
     await over(made[0]!);
+  });
+});
+
+describe('a bank in which nobody deletes any more', () => {
+  const dayMs = 86_400_000;
+  let now = Date.UTC(2031, 2, 9, 12);
+  const depsOn = () => ({ ...cloud.deps, clock: { ...cloud.deps.clock, now: () => now } });
+
+  test('has one garbage collection a day, however many schedulers look, until nothing is on its way out', async () => {
+    while (((await collect()).repositories[0]?.kept.packs ?? 0) < (await packs()).length);
+    await collect();
+    const kept = await packs();
+    const before = (await list()).length;
+    await collectIdle(depsOn());
+    expect(await list()).toHaveLength(before);
+
+    await remove((await protect()).checkpoint);
+    const made = (await list()).length;
+    let days = 0;
+    for (; days < 10; days += 1, now += dayMs) {
+      await Promise.all([1, 2, 3].map(() => collectIdle(depsOn())));
+      now += dayMs / 4;
+      await collectIdle(depsOn());
+      now -= dayMs / 4;
+      const all = await list();
+      if (all.length === made + days) break;
+      expect(all).toHaveLength(made + days + 1);
+      await over(all.find(({ createdAt }) => createdAt === now)!);
+    }
+    expect(days).toBeGreaterThan(2);
+    expect(days).toBeLessThan(10);
+    expect(await packs()).toEqual(kept);
+    expect(await storeKeys(bank, 'repositories/demo/forgotten/')).toEqual([]);
   });
 });
 
