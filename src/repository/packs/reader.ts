@@ -14,10 +14,11 @@ import { type OpenedChunk, openChunks } from './read-tasks.ts';
 
 /** Unwanted bytes between two wanted blocks that are read along rather than asked for in a request of their own. */
 const joinGapBytes = 256 * KiB;
-/** Half a pack: requests are few, and what lies in memory while it is fetched, waits and is opened stays small. */
-const maxRangeBytes = 8 * MiB;
-/** Batches fetched while the caller works on one. */
-const batchesAhead = 2;
+/** Half a pack with the block that fills it: requests are few, and what lies in memory while it is fetched, waits and is opened stays small. */
+const maxRangeBytes = 9 * MiB;
+/** What is fetched while the caller works on a batch: three halves of packs, or as many small ranges as hide the way to the bank. */
+const aheadBytes = 3 * maxRangeBytes;
+const requestsAhead = 8;
 
 interface PlannedChunk {
   readonly place: ChunkPlace;
@@ -91,23 +92,28 @@ export class PackReader implements ChunkSource {
 
   async *batches(ids: Uint8Array, { signal, onDamage }: ReadOptions): AsyncGenerator<BlockBatch> {
     const ranges = planRanges(await this.#locate(ids, signal, onDamage));
-    const ahead: Promise<BlockBatch | LostRange>[] = [];
+    const ahead: { readonly fetched: Promise<BlockBatch | LostRange>; readonly bytes: number }[] = [];
+    let bytesAhead = 0;
     const failed = new Set<string>();
     try {
       for (let next = 0; next < ranges.length || ahead.length > 0; ) {
         const range = ranges[next];
-        if (range !== undefined && ahead.length <= batchesAhead) {
+        const hasRoom = ahead.length < requestsAhead && bytesAhead + (range?.length ?? 0) <= aheadBytes;
+        if (range !== undefined && (hasRoom || ahead.length === 0)) {
           next++;
           const fetched = this.#fetchRange(range, ids, signal).catch((fault: unknown) => {
             if (!isFault(fault) || fault.kind !== 'corrupt') throw fault;
             return { range, fault };
           });
           fetched.catch(() => undefined); // awaited in its turn; not before the ones ahead of it
-          ahead.push(fetched);
+          ahead.push({ fetched, bytes: range.length });
+          bytesAhead += range.length;
           continue;
         }
-        const batch = await ahead.shift();
-        if (batch === undefined) continue;
+        const first = ahead.shift();
+        if (first === undefined) continue;
+        bytesAhead -= first.bytes;
+        const batch = await first.fetched;
         if ('packId' in batch) yield batch;
         else {
           failed.add(batch.range.pack.id);
@@ -116,7 +122,7 @@ export class PackReader implements ChunkSource {
       }
     } finally {
       // The caller may stop early: nothing stays on its way behind his back.
-      await Promise.allSettled(ahead);
+      await Promise.allSettled(ahead.map(({ fetched }) => fetched));
     }
   }
 
