@@ -1,4 +1,14 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,6 +21,13 @@ function listFiles(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map(({ name }) => name);
+}
+
+function breakMiddle(file: string): void {
+  const bytes = readFileSync(file);
+  const at = Math.floor(bytes.length / 3);
+  bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+  writeFileSync(file, bytes);
 }
 
 describe('backup, snapshots, restore and check without a service', () => {
@@ -95,6 +112,28 @@ describe('backup, snapshots, restore and check without a service', () => {
     const { code, out } = await karri('check', ...own, '--json');
     expect(code).toBe(1);
     expect(JSON.parse(out).damages.length).toBeGreaterThan(0);
+  });
+
+  test.each(['tree', 'image'])('of a damaged bank a %s is restored but for what is lost, which is listed', async (source) => {
+    const own = ['--bank', at(`hit-${source}`), '--key-file', at('key')];
+    mkdirSync(at('tree/other'), { recursive: true });
+    writeFileSync(at('tree/other/b'), 'lost');
+    const { snapshot } = JSON.parse((await karri('backup', at(source), ...own, '--init', '--json')).out);
+    const whole = await karri('restore', snapshot, at(`whole-${source}`), ...own, '--salvage', '--json');
+    expect({ code: whole.code, damaged: JSON.parse(whole.out).damaged }).toEqual({ code: 0, damaged: [] });
+
+    const packs = at(`hit-${source}/repositories/local/packs`);
+    for (const name of readdirSync(packs, { recursive: true, encoding: 'utf8' })) {
+      if (statSync(join(packs, name)).isFile()) breakMiddle(join(packs, name));
+    }
+    const target = at(`salvaged-${source}`);
+    expect(await karri('restore', snapshot, target, ...own)).toMatchObject({ code: 1, err: expect.stringContaining('damaged') });
+    expect(existsSync(target)).toBe(false);
+    const { code, out } = await karri('restore', snapshot, target, ...own, '--salvage');
+    expect(code).toBe(1);
+    expect(existsSync(target)).toBe(true);
+    expect(out).toMatch(/^lost {6}\d+ files or ranges/m);
+    expect(out).toMatch(/Pack .* is damaged: /);
   });
 
   test('a damaged snapshot is named, and the others are listed', async () => {

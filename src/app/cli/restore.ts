@@ -3,11 +3,16 @@ import { type Command, parse, UsageError } from './command.ts';
 import { bankOptions, bankUsage, withLocalRepository } from './local-repository.ts';
 import { reportTransfer, startTransfer } from './transfer.ts';
 
-const options = { ...bankOptions, overwrite: { type: 'boolean', default: false } } as const;
+const options = {
+  ...bankOptions,
+  overwrite: { type: 'boolean', default: false },
+  salvage: { type: 'boolean', default: false },
+} as const;
 
 export const restore: Command = {
-  usage: `restore SNAPSHOT TARGET ${bankUsage} [--overwrite]`,
-  summary: 'restore a snapshot from a bank and compare every byte; --overwrite: into an image or device that is there',
+  usage: `restore SNAPSHOT TARGET ${bankUsage} [--overwrite] [--salvage]`,
+  summary:
+    'restore a snapshot from a bank and compare every byte; --overwrite: into an image or device that is there; --salvage: go on over damage, list what is lost, which reads as zeros, and exit 1 if anything is',
   async run(args, streams) {
     const { values, positionals } = parse(args, options, 2);
     const [id, target] = positionals;
@@ -18,13 +23,13 @@ export const restore: Command = {
       const { kind } = await getSnapshot(id);
       if (kind === 'tree' && values.overwrite)
         throw new UsageError('--overwrite belongs to an image or a device, not to a folder.');
-      const transferOptions = { signal, onProgress: transfer.update };
+      const transferOptions = { signal, onProgress: transfer.update, salvage: values.salvage };
       const summary =
         kind === 'tree'
           ? await repository.restoreTree(id, { path }, transferOptions)
           : await repository.restoreVolume(id, { path, overwrite: values.overwrite }, transferOptions);
       reportTransfer(streams, transfer.end(), { verb: 'restored', snapshot: id, kind, ...summary });
-      return 0;
+      return summary.damaged.length === 0 ? 0 : 1;
     });
   },
 };

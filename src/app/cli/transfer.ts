@@ -1,6 +1,6 @@
 import { formatBytes, KiB } from '../../base/bytes.ts';
 import { systemClock } from '../../base/clock.ts';
-import type { Progress } from '../../repository/contract.ts';
+import type { DamagedRange, Progress } from '../../repository/contract.ts';
 import type { Streams } from './command.ts';
 
 export interface Transfer {
@@ -58,12 +58,14 @@ export interface TransferResult {
   readonly files: number;
   readonly digest: string;
   readonly warnings: readonly string[];
+  /** Absent for a backup. */
+  readonly damaged?: readonly DamagedRange[];
 }
 
 /** What it came to: a few lines for people, or one object for programs. Warnings go to standard error. */
 export function reportTransfer({ out, err }: Streams, figures: TransferFigures, result: TransferResult): void {
   const { seconds, peakRssBytes, json } = figures;
-  const { verb, snapshot, kind, sizeBytes, storedBytes, reusedBytes, files, digest, warnings } = result;
+  const { verb, snapshot, kind, sizeBytes, storedBytes, reusedBytes, files, digest, warnings, damaged } = result;
   if (json) {
     const members = {
       snapshot,
@@ -74,6 +76,7 @@ export function reportTransfer({ out, err }: Streams, figures: TransferFigures, 
       files,
       digest,
       warnings,
+      damaged,
       seconds,
       peak_rss_bytes: peakRssBytes,
     };
@@ -81,12 +84,20 @@ export function reportTransfer({ out, err }: Streams, figures: TransferFigures, 
     return;
   }
   for (const warning of warnings) err.write(`${warning}\n`);
+  for (const range of damaged ?? []) out.write(`${damagedText(range)}\n`);
   const what = kind === 'tree' ? `${files} files, ${formatBytes(sizeBytes)}` : formatBytes(sizeBytes);
   out.write(`snapshot  ${snapshot}\n`);
   out.write(`${verb.padEnd(9)} ${what}\n`);
   if (storedBytes !== undefined && reusedBytes !== undefined)
     out.write(`stored    ${formatBytes(storedBytes)}, reused ${formatBytes(reusedBytes)}\n`);
+  if (damaged !== undefined && damaged.length > 0)
+    out.write(`lost      ${damaged.length} files or ranges, listed above; everything else is as it was\n`);
   out.write(
     `took      ${seconds.toFixed(2)} s, ${formatBytes(Math.round(sizeBytes / seconds))}/s, peak memory ${formatBytes(peakRssBytes)}\n`,
   );
+}
+
+function damagedText({ path, offset, length, reason }: DamagedRange): string {
+  const range = length === 0 ? [] : [`${length} bytes from byte ${offset} read as zeros`];
+  return [...(path === '' ? [] : [path]), ...range, reason].join(': ');
 }
