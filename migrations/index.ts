@@ -5,6 +5,7 @@ import { up as verifications } from './0003-verifications.ts';
 import { up as tokens } from './0004-tokens.ts';
 import { up as quotasAndServices } from './0005-quotas-and-services.ts';
 import { up as schedules } from './0006-schedules.ts';
+import { up as allCheckpoints } from './0007-all-checkpoints.ts';
 
 export interface SchemaMigration {
   /** Never changed once released: it is what the database remembers. */
@@ -20,4 +21,5 @@ export const migrations: readonly SchemaMigration[] = [
   { name: '0004-tokens', up: tokens },
   { name: '0005-quotas-and-services', up: quotasAndServices },
   { name: '0006-schedules', up: schedules },
+  { name: '0007-all-checkpoints', up: allCheckpoints },
 ];
