@@ -3,6 +3,7 @@ import type { TransferOptions } from '../contract.ts';
 import type { RepositoryCore } from '../core.ts';
 import { eachLimited } from '../each-limited.ts';
 import type { SnapshotRecord } from '../snapshots/record.ts';
+import { DataRun } from './data-run.ts';
 import { digestInput, digestText, emptySlots, encodeLeaf, type LeafSlots, leafCount, leafSpanBytes, slotBytes } from './map.ts';
 import { identify, isHole, readSegment, segmentBytes } from './tasks.ts';
 
@@ -28,6 +29,7 @@ export async function compareVolume(
   const { sizeBytes, keyId } = record;
   const progress = countProgress('verify', sizeBytes, options);
   const leafIds = new Array<Uint8Array | undefined>(leafCount(sizeBytes)).fill(undefined);
+  const run = new DataRun(fd);
   const missing = new Map<number, { readonly slots: LeafSlots; bytes: number }>();
   await eachLimited(segmentsOf(fd, sizeBytes, progress), core.threads * 2, async ({ offset, length }) => {
     const number = Math.floor(offset / leafSpanBytes);
@@ -36,8 +38,9 @@ export async function compareVolume(
       bytes: Math.min(leafSpanBytes, sizeBytes - number * leafSpanBytes),
     };
     missing.set(number, leaf);
-    if (!isHole(fd, offset, length)) {
-      const input = { from: { fd, offset, name: path }, length, purpose: { identify: keyId } };
+    const found = run.look(offset, length);
+    if (found !== 'hole') {
+      const input = { from: { fd, offset, name: path, hasHoles: found === 'mixed' }, length, purpose: { identify: keyId } };
       const { ids } = await core.run(readSegment, input, { signal });
       leaf.slots.set(ids, ((offset % leafSpanBytes) / slotBytes) * idBytes);
     }

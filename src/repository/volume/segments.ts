@@ -1,6 +1,7 @@
 import { Fault } from '../../base/faults.ts';
 import { abortable } from '../abortable.ts';
 import type { VolumeReader } from '../contract.ts';
+import { DataRun } from './data-run.ts';
 import type { LeafPromise } from './lies.ts';
 import type { LeafSlots } from './map.ts';
 import type { Reuse } from './reuse.ts';
@@ -45,10 +46,15 @@ export async function* fileSegments(
   reuse: Reuse | undefined,
 ): AsyncGenerator<SourcedSegment> {
   const { fd } = handle;
+  const run = new DataRun(fd);
   for await (const segment of volume.segments(reuse, (offset, length) => isHole(fd, offset, length))) {
     const { offset, length } = segment;
     // Asked here, as a task that finds nothing costs twenty times as much.
-    yield { ...segment, from: async () => (isHole(fd, offset, length) ? undefined : { fd, offset, name: path }) };
+    const from = async (): Promise<SegmentInput['from'] | undefined> => {
+      const found = run.look(offset, length);
+      return found === 'hole' ? undefined : { fd, offset, name: path, hasHoles: found === 'mixed' };
+    };
+    yield { ...segment, from };
   }
 }
 

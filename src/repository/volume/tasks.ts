@@ -18,8 +18,10 @@ const idBytes = 32;
 type Purpose = { readonly store: Level } | { readonly identify: string };
 
 export interface SegmentInput {
-  /** An open file, read at `offset`; or the bytes themselves, which come back in the output for reuse. */
-  readonly from: { readonly fd: number; readonly offset: number; readonly name: string } | { readonly bytes: ArrayBuffer };
+  /** An open file, read at `offset`, where holes are passed over unless there are none; or the bytes themselves, which come back in the output for reuse. */
+  readonly from:
+    | { readonly fd: number; readonly offset: number; readonly name: string; readonly hasHoles: boolean }
+    | { readonly bytes: ArrayBuffer };
   /** At most `segmentBytes`; a multiple of a slot but for the volume's end. */
   readonly length: number;
   readonly purpose: Purpose;
@@ -52,7 +54,8 @@ export const readSegment: Task<SegmentInput, SegmentOutput> = {
       return { ids, bytes: from.bytes };
     }
     let done = 0;
-    for (const { at, end } of dataRuns(from.fd, from.offset, length)) {
+    const runs = from.hasHoles ? dataRuns(from.fd, from.offset, length) : [{ at: 0, end: length }];
+    for (const { at, end } of runs) {
       if ('store' in purpose) context.sink.countReused(at - done);
       for (let piece = at; piece < end; piece += pieceBytes) {
         const bytes = scratchBytes(Math.min(pieceBytes, end - piece));
