@@ -8,6 +8,7 @@ import { eachLimited } from '../each-limited.ts';
 import type { SnapshotRecord } from '../snapshots/record.ts';
 import { treeDamaged } from './bytes.ts';
 import { TreeFill } from './fill.ts';
+import { returnFreedMemory } from './free-memory.ts';
 import { TreeLoss } from './loss.ts';
 import { idBytes } from './node.ts';
 import { bytePath } from './path.ts';
@@ -33,6 +34,7 @@ export async function restoreTree(
   segmentIds(snapshot);
   const path = resolve(target.path);
   checkTarget(path);
+  returnFreedMemory();
   const partial = join(dirname(path), `${basename(path)}.partial-${randomBytes(6).toString('hex')}`);
   const warnings = new Warnings();
   for (const gap of loadPosix().gaps) warnings.add(gap);

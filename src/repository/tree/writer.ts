@@ -5,6 +5,7 @@ import type { SnapshotSummary, TreeInput, WriteOptions } from '../contract.ts';
 import type { RepositoryCore } from '../core.ts';
 import { fileFault } from '../file-faults.ts';
 import { createTreeFilter } from './filter.ts';
+import { returnFreedMemory } from './free-memory.ts';
 import { ParentNodes } from './parent.ts';
 import { bytePath } from './path.ts';
 import { loadPosix } from './posix.ts';
@@ -26,6 +27,7 @@ export async function writeTree(
 ): Promise<SnapshotSummary> {
   createTreeFilter(input.include, input.exclude); // no pattern: said before anything is opened
   const root = openRoot(input.path);
+  returnFreedMemory();
   const parent = await core.findParent(options.subject, options.signal);
   const session = core.openSession(options);
   const warnings = new Warnings();
