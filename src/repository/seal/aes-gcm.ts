@@ -15,8 +15,8 @@ const setTag = 0x11;
 const tagBytes = 16;
 
 /**
- * Node's own OpenSSL, called without node:crypto, which makes new memory for every output: getting that from the system and giving it back costs
- * four times as much as the cipher. Undefined where Node does not show its symbols or the C interface cannot be loaded.
+ * Node's own OpenSSL, called without node:crypto, which makes new memory for every output, to be copied where it belongs: a twentieth of the CPU of
+ * packing a volume. Undefined where Node does not show its symbols or the C interface cannot be loaded.
  */
 export function openAesGcm(): AesGcm | undefined {
   try {
@@ -33,7 +33,7 @@ export function openAesGcm(): AesGcm | undefined {
     const count = Buffer.allocUnsafeSlow(4);
     const nothing = Buffer.allocUnsafeSlow(tagBytes);
 
-    /** A context a call: a thread that is ended in the middle leaves none behind for long. */
+    /** A context a call: a thread that is ended leaves at most the one behind that it was using. */
     const run = (
       direction: 'seal' | 'open',
       [key, nonce, associated]: readonly [Uint8Array, Uint8Array, Uint8Array],
