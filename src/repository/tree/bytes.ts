@@ -86,6 +86,11 @@ export class ByteWriter {
     return taken;
   }
 
+  /** A view of it, good until the next write. */
+  get written(): Buffer {
+    return this.#bytes.subarray(0, this.length);
+  }
+
   clear(): void {
     this.length = 0;
   }

@@ -3,14 +3,14 @@ import { errnoOf } from '../file-faults.ts';
 import type { KnownFacts } from './facts.ts';
 import { emptyNode, maxBodyBytes, type TreeNode } from './node.ts';
 import { systemPath, type TreePath, treePathText } from './path.ts';
-import { loadPosix, type Xattr } from './posix.ts';
+import { loadPosix, type PosixPlace, type Xattr } from './posix.ts';
 
 /** Leaves room in a body for everything else. */
 const maxXattrBytes = maxBodyBytes / 2;
 
 /**
  * What a file system tells of a path, but for the content of files. `changedBeforeNs`: a ctime at or after it is not kept as a hint,
- * since a change in the same tick of the clock could follow unseen.
+ * since a change in the same tick of the clock could follow unseen. `place` may be the open file: its path is not searched for again.
  */
 export function describeNode(
   root: string,
@@ -18,6 +18,7 @@ export function describeNode(
   facts: KnownFacts,
   changedBeforeNs: bigint,
   warn: (line: string) => void,
+  place: PosixPlace = systemPath(root, path),
 ): TreeNode {
   const { type, inode, ctimeNs, mtimeNs, size, uid, gid, rdev } = facts;
   const isLink = type === 'symlink';
@@ -33,7 +34,7 @@ export function describeNode(
     mode: isLink ? 0o777 : facts.mode,
     uid,
     gid,
-    xattrs: readXattrs(root, path, warn),
+    xattrs: readXattrs(place, path, warn),
     target: isLink ? readLink(root, path) : '',
     major: isDevice ? Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n)) : 0,
     minor: isDevice ? Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)) : 0,
@@ -51,9 +52,9 @@ function readLink(root: string, path: TreePath): string {
   return readlinkSync(systemPath(root, path), { encoding: 'buffer' }).toString('latin1');
 }
 
-function readXattrs(root: string, path: TreePath, warn: (line: string) => void): readonly Xattr[] {
+function readXattrs(place: PosixPlace, path: TreePath, warn: (line: string) => void): readonly Xattr[] {
   try {
-    const xattrs = loadPosix().readXattrs(systemPath(root, path));
+    const xattrs = loadPosix().readXattrs(place);
     const bytes = xattrs.reduce((sum, { name, value }) => sum + name.length + value.length, 0);
     if (bytes <= maxXattrBytes) return xattrs;
     warn(`The extended attributes of ${treePathText(path)} were left out: they take ${bytes} bytes, more than ${maxXattrBytes}.`);

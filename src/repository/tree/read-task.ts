@@ -39,16 +39,20 @@ export interface ReadFilesOutput {
 
 export const readResult = { kept: 0, leftOut: 1, tooLarge: 2 } as const;
 
+/** Each thread has them once, not one for each file. */
+const results = new ByteWriter(32 * 1024);
+const bodyWriter = new ByteWriter(1024);
+
 /** Reads, chunks and stores a batch of files (256 of them, or 4 MiB) and encodes their nodes. */
 export const readFilesTask: Task<ReadFilesInput, ReadFilesOutput> = {
   name: 'tree.read-files',
   run(input, context) {
-    const results = new ByteWriter(32 * 1024);
+    results.clear();
     const warnings: string[] = [];
     const counted = { bytes: 0 };
     for (const path of input.paths.split('\0')) {
       context.throwIfAborted();
-      readFile(input, path, context, results, (line) => warnings.push(line), counted);
+      readFile(input, path, context, (line) => warnings.push(line), counted);
     }
     const taken = results.take();
     context.transfer(taken.buffer);
@@ -60,7 +64,6 @@ function readFile(
   input: ReadFilesInput,
   path: TreePath,
   context: WorkerContext,
-  results: ByteWriter,
   warn: (line: string) => void,
   counted: { bytes: number },
 ): void {
@@ -73,7 +76,7 @@ function readFile(
       warn(becameElseLine(path));
       results.byte(readResult.leftOut);
     } else if (before.size > pieceBytes) results.byte(readResult.tooLarge);
-    else keepFile(input, path, fd, before, context, results, warn, counted);
+    else keepFile(input, path, fd, before, context, warn, counted);
   } catch (error) {
     results.byte(readResult.leftOut);
     warn(leftOutLine(path, error));
@@ -101,7 +104,6 @@ function keepFile(
   fd: number,
   first: BigIntStats,
   context: WorkerContext,
-  results: ByteWriter,
   warn: (line: string) => void,
   counted: { bytes: number },
 ): void {
@@ -132,12 +134,12 @@ function keepFile(
     }
     if (changed) warn(`${treePathText(path)} changed while it was read, twice: it was kept as it was read.`);
     const facts = { ...factsOf(before), type: 'file' as const };
-    const node = describeNode(input.root, path, facts, changed ? 0n : input.changedBeforeNs, warn);
+    const node = describeNode(input.root, path, facts, changed ? 0n : input.changedBeforeNs, warn, fd);
     const lists = content.takeLists().map((list) => Buffer.from(context.sink.storeMap(list)));
-    const body = new ByteWriter(256);
-    writeBody(body, { ...node, size: end, content: content.describe(end, lists) });
+    bodyWriter.clear();
+    writeBody(bodyWriter, { ...node, size: end, content: content.describe(end, lists) });
     results.byte(readResult.kept);
-    results.sizedBytes(body.take());
+    results.sizedBytes(bodyWriter.written);
     return;
   }
 }
