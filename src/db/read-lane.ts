@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import pg from 'pg';
 
 /** So many sessions: while one server process works on what was sent, the next batch goes to the other. */
@@ -16,18 +17,19 @@ export interface ReadLane {
  * what an index answers at once may come here, and only few different texts. Opened with the first read.
  */
 export function createReadLane(connection: pg.ClientConfig): ReadLane {
-  const opened: (Promise<pg.Client> | undefined)[] = [];
+  const opened: (Promise<Session> | undefined)[] = [];
   const names = new Map<string, string>();
   let turn = 0;
 
-  const open = async (place: number): Promise<pg.Client> => {
-    const client = new pg.Client({ ...connection, pipeline: true });
+  const open = async (place: number): Promise<Session> => {
+    const socket = new Socket();
+    const client = new pg.Client({ ...connection, pipeline: true, stream: () => socket });
     // The server went away. Whoever waits for an answer hears it too; nobody else needs to.
     client.on('error', () => {
       opened[place] = undefined;
     });
     await client.connect();
-    return client;
+    return { client, socket };
   };
 
   const nameOf = (sql: string): string => {
@@ -43,13 +45,14 @@ export function createReadLane(connection: pg.ClientConfig): ReadLane {
       opened[place] ??= open(place);
       const session = opened[place];
       try {
-        const client = await session;
+        const { client, socket } = await session;
+        gather(socket);
         return (await client.query({ name: nameOf(sql), text: sql, values: [...values] })).rows;
       } catch {
         // A session that failed once is not used again: what it has prepared may be of a schema that has changed since.
         if (opened[place] === session) opened[place] = undefined;
         await session.then(
-          (client) => client.end(),
+          ({ client }) => client.end(),
           () => undefined,
         );
         return undefined;
@@ -59,10 +62,22 @@ export function createReadLane(connection: pg.ClientConfig): ReadLane {
     async close() {
       for (const session of opened.splice(0)) {
         await session?.then(
-          (client) => client.end(),
+          ({ client }) => client.end(),
           () => undefined,
         );
       }
     },
   };
+}
+
+interface Session {
+  readonly client: pg.Client;
+  readonly socket: Socket;
+}
+
+/** What is asked in one turn of the event loop goes out in one write: a write is the dearest part of a short read. */
+function gather(socket: Socket): void {
+  if (socket.writableCorked > 0) return;
+  socket.cork();
+  setImmediate(() => socket.uncork());
 }
