@@ -135,7 +135,7 @@ describe('a worker that dies when its snapshots are written and nobody knows of 
     // Both are read anew and differ; what counts is what was written.
     change();
     expect(await cloud.settled(id)).toMatchObject({ status: 'available', resources: [{ saved: {} }, { saved: {} }] });
-   
+
     expect(before.filter((key) => key.includes('/snapshots/'))).toHaveLength(2);
     expect(puts).toEqual(before);
 
