@@ -58,16 +58,25 @@ export function openAesGcm(): AesGcm | undefined {
     };
     return {
       seal(key, nonce, associated, plain, target) {
+        checkSizes(key, nonce, plain.length + tagBytes, target);
         const tag = target.subarray(plain.length, plain.length + tagBytes);
         if (!run('seal', [key, nonce, associated], plain, target, tag))
           throw new Fault('internal', 'repository.cipher_failed', 'OpenSSL did not encrypt a block.');
       },
       open(key, nonce, associated, sealed, target) {
         const end = sealed.length - tagBytes;
+        if (end < 0) return false;
+        checkSizes(key, nonce, end, target);
         return run('open', [key, nonce, associated], sealed.subarray(0, end), target, sealed.subarray(end));
       },
     };
   } catch {
     return undefined;
   }
+}
+
+/** C asks nobody how long a buffer is. */
+function checkSizes(key: Uint8Array, nonce: Uint8Array, needed: number, target: Uint8Array): void {
+  if (key.length === 32 && nonce.length === 12 && target.length >= needed) return;
+  throw new Fault('internal', 'repository.cipher_failed', 'A key, nonce or target of a block has the wrong size.');
 }
