@@ -66,6 +66,11 @@ export interface TransferOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** A restore goes on over damage: what cannot be had reads as zeros and is listed under `damaged`. Others ignore it. */
   readonly salvage?: boolean;
+  /**
+   * A restore ends when the disk has what was written; unless this is false: then when it is written and compared, and the
+   * system takes it to the disk when it likes, as after cp, restic or borg.
+   */
+  readonly durable?: boolean;
 }
 
 /** What a restore could not have from the bank. */

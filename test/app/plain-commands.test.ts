@@ -84,6 +84,11 @@ describe('backup, snapshots, restore and check without a service', () => {
     const again = await karri('restore', image.snapshot, at('image-back'), ...bank());
     expect(again).toMatchObject({ code: 1, err: expect.stringContaining('exists already') });
     expect(await karri('restore', image.snapshot, at('image-back'), ...bank(), '--overwrite')).toMatchObject({ code: 0 });
+
+    expect(await karri('restore', listed[0].id, at('tree-unsynced'), ...bank(), '--no-sync')).toMatchObject({ code: 0 });
+    expect(readFileSync(at('tree-unsynced/below/a'))).toEqual(readFileSync(at('tree/below/a')));
+    expect(await karri('restore', image.snapshot, at('image-unsynced'), ...bank(), '--no-sync')).toMatchObject({ code: 0 });
+    expect(readFileSync(at('image-unsynced')).equals(readFileSync(at('image')))).toBe(true);
   });
 
   test('of a list of changed ranges nothing else is read', async () => {

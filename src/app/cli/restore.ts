@@ -7,12 +7,13 @@ const options = {
   ...bankOptions,
   overwrite: { type: 'boolean', default: false },
   salvage: { type: 'boolean', default: false },
+  'no-sync': { type: 'boolean', default: false },
 } as const;
 
 export const restore: Command = {
-  usage: `restore SNAPSHOT TARGET ${bankUsage} [--overwrite] [--salvage]`,
+  usage: `restore SNAPSHOT TARGET ${bankUsage} [--overwrite] [--salvage] [--no-sync]`,
   summary:
-    'restore a snapshot from a bank and compare every byte; --overwrite: into an image or device that is there; --salvage: go on over damage, list what is lost, which reads as zeros, and exit 1 if anything is',
+    'restore a snapshot from a bank and compare every byte; --overwrite: into an image or device that is there; --salvage: go on over damage, list what is lost, which reads as zeros, and exit 1 if anything is; --no-sync: do not wait until the disk has what was written and compared',
   async run(args, streams) {
     const { values, positionals } = parse(args, options, 2);
     const [id, target] = positionals;
@@ -23,7 +24,7 @@ export const restore: Command = {
       const { kind } = await getSnapshot(id);
       if (kind === 'tree' && values.overwrite)
         throw new UsageError('--overwrite belongs to an image or a device, not to a folder.');
-      const transferOptions = { signal, onProgress: transfer.update, salvage: values.salvage };
+      const transferOptions = { signal, onProgress: transfer.update, salvage: values.salvage, durable: !values['no-sync'] };
       const summary =
         kind === 'tree'
           ? await repository.restoreTree(id, { path }, transferOptions)

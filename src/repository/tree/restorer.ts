@@ -44,10 +44,13 @@ export async function restoreTree(
   try {
     const sync = new TargetSync(core, partial);
     try {
-      const fill = new TreeFill(run, () => sync.start());
+      const durable = options.durable ?? true;
+      const fill = new TreeFill(run, () => {
+        if (durable) sync.start();
+      });
       const digest = await fill.run();
       await finishFolders(run);
-      await sync.finish(options.signal);
+      if (durable) await sync.finish(options.signal);
       throwIfAborted(options.signal);
       putInPlace(partial, path);
       const damaged = run.loss.list();

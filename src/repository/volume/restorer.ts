@@ -160,7 +160,7 @@ async function writeAndCompare(
 ): Promise<void> {
   const { leaves } = decodeRoot(record);
   const progress = countProgress('restore', record.sizeBytes, options);
-  const writeBack = new WriteBack(target.path, target.handle);
+  const writeBack = new WriteBack(target.path, target.handle, options.durable ?? true);
   const onWritten = (bytes: number): void => {
     progress(bytes);
     writeBack.note(bytes);

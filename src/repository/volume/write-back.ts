@@ -9,20 +9,23 @@ const stepBytes = 64 * MiB;
 export class WriteBack {
   readonly #path: string;
   readonly #handle: FileHandle;
+  readonly #isWanted: boolean;
   #writtenBytes = 0;
   #running: Promise<void> | undefined;
   /** Kept: the kernel tells of a lost write once. */
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(path: string, handle: FileHandle) {
+  /** Not wanted: nothing is asked of the disk. */
+  constructor(path: string, handle: FileHandle, isWanted: boolean) {
     this.#path = path;
     this.#handle = handle;
+    this.#isWanted = isWanted;
   }
 
   /** So many bytes more were written. */
   note(bytes: number): void {
     this.#writtenBytes += bytes;
-    if (this.#writtenBytes < stepBytes || this.#running) return;
+    if (!this.#isWanted || this.#writtenBytes < stepBytes || this.#running) return;
     this.#writtenBytes = 0;
     this.#running = this.#handle
       .datasync()
@@ -35,11 +38,12 @@ export class WriteBack {
   }
 
   /**
-   * Resolves when everything is durable.
+   * Resolves when everything is durable, if that is wanted.
    * @throws {Fault} `repository.file_failed`, also when a write from before was lost
    */
   async finish(): Promise<void> {
     await this.settle();
+    if (!this.#isWanted) return;
     await this.#handle.sync().catch((error: unknown) => {
       this.#failure ??= { error };
     });
