@@ -71,6 +71,8 @@ function readCrontab({ pattern, timezone }: TimePattern): Calendar['next'] {
 
 /** Periods of a rule that are looked through for the next occurrence: one that matches no day of any year comes to an end here. */
 const periodsLookedThrough = 10_000;
+/** Each may cost that much, and a pattern has room for thousands. */
+const rulesAtMost = 8;
 
 function readRules({ pattern, startTime, timezone }: TimePattern): Calendar['next'] {
   const rules = listRules(pattern).map((text) => readRule(text, startTime, timezone));
@@ -94,7 +96,10 @@ function readRule(text: string, startTime: number, timezone: string): Calendar['
       tzid: 'UTC',
       maxIterations: periodsLookedThrough,
     });
+    // Looking to the end of its reach costs up to half a second: what found nothing there is not asked again.
+    let isBarren = false;
     return (after) => {
+      if (isBarren) return undefined;
       try {
         // A wall clock that was put back shows times that are past once more.
         let wall = wallTime(after - backMs, timezone);
@@ -107,6 +112,7 @@ function readRule(text: string, startTime: number, timezone: string): Calendar['
         }
       } catch {
         // The library's way to say that it has looked far enough.
+        isBarren = true;
         return undefined;
       }
     };
@@ -156,6 +162,7 @@ function listRules(pattern: string): string[] {
     .map((line) => /^RRULE(?:;[^:]*)?:(.*)$/i.exec(line)?.[1]?.replace(/;+$/, ''))
     .filter((rule) => rule !== undefined);
   if (rules.length === 0) throw badPattern('has no RRULE');
+  if (rules.length > rulesAtMost) throw badPattern(`has ${rules.length} rules; ${rulesAtMost} are allowed`);
   return rules;
 }
 

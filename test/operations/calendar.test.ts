@@ -72,6 +72,13 @@ describe('a calendar', () => {
     },
   );
 
+  test('has eight rules at most: one that matches no day costs much', () => {
+    const pattern = `BEGIN:VEVENT\n${'RRULE:FREQ=DAILY\n'.repeat(9)}END:VEVENT`;
+    expect(() => readPattern({ ...base, format: 'calendar', pattern })).toThrow(
+      expect.objectContaining({ kind: 'invalid', code: 'trigger.bad_pattern' }),
+    );
+  });
+
   test.each([['no event at all'], ['BEGIN:VEVENT\nEND:VEVENT']])('%j is refused', (pattern) => {
     expect(() => readPattern({ ...base, format: 'calendar', pattern })).toThrow(
       expect.objectContaining({ code: 'trigger.bad_pattern' }),
